@@ -1,0 +1,1 @@
+"""Films in, findings out: decode, find the lungs, classify, explain; train and publish bundles."""
