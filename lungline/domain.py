@@ -1,0 +1,85 @@
+"""The words of the service: statuses, priorities, ids, in the terms of the glossary."""
+
+from __future__ import annotations
+
+import os
+import time
+from enum import IntEnum, StrEnum
+
+DEFAULT_TENANT = "default"
+
+
+class ItemStatus(StrEnum):
+    """Where one film of a job stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether no worker will touch the item again unless a client retries it."""
+        return self in TERMINAL_ITEM_STATUSES
+
+
+class JobStatus(StrEnum):
+    """Where one request of a client stands."""
+
+    RECEIVING = "receiving"
+    EXPANDING = "expanding"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    COMPLETED_WITH_ERRORS = "completed_with_errors"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended: every film has its last status."""
+        return self in TERMINAL_JOB_STATUSES
+
+
+TERMINAL_ITEM_STATUSES = frozenset({ItemStatus.SUCCEEDED, ItemStatus.FAILED, ItemStatus.CANCELLED})
+TERMINAL_JOB_STATUSES = frozenset(
+    {
+        JobStatus.SUCCEEDED,
+        JobStatus.COMPLETED_WITH_ERRORS,
+        JobStatus.FAILED,
+        JobStatus.CANCELLED,
+        JobStatus.EXPIRED,
+    }
+)
+
+
+class Priority(IntEnum):
+    """Which jobs a claim looks at first; lower is sooner."""
+
+    INTERACTIVE = 0
+    NORMAL = 10
+    BULK = 20
+
+
+class FilmFormat(StrEnum):
+    """The picture formats that intake takes."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    DICOM = "dicom"
+
+
+def new_id() -> str:
+    """Make a UUID version 7 as 32 hexadecimal digits.
+
+    The first 48 bits are the time in milliseconds, so that ids sort by birth and an index
+    grows at its end (RFC 9562, section 5.7).
+    """
+    milliseconds = time.time_ns() // 1_000_000
+    random_bits = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | random_bits
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return f"{value:032x}"

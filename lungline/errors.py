@@ -1,0 +1,220 @@
+"""One hierarchy of errors: each says whose fault it is, and whether trying again helps.
+
+Every error carries a stable ``code`` (clients may branch on it), a ``status`` (the HTTP status at
+the edge) and a message for people that says what is wrong, where, and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LunglineError(Exception):
+    """Base of every error that Lungline raises on purpose.
+
+    Attributes:
+        code: Stable machine-readable name, ``snake_case``.
+        status: The HTTP status with which the API answers.
+        retry_after: Seconds after which trying again may help; None when it will not.
+    """
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something failed inside the service"
+    retry_after: int | None = None
+
+    def __init__(self, message: str) -> None:
+        """Keep the message for people."""
+        super().__init__(message)
+        self.message = message
+
+
+class ClientError(LunglineError):
+    """The request is wrong; the same request will fail again."""
+
+    code = "bad_request"
+    status = 400
+    title = "The request is not valid"
+
+
+class EmptyBody(ClientError):
+    """A submission without a single byte, or without a film."""
+
+    code = "empty_body"
+    title = "The request carries no film"
+
+
+class InvalidParameter(ClientError):
+    """A field or query parameter has a value that cannot be taken."""
+
+    code = "invalid_parameter"
+    status = 422
+    title = "A field has a value that cannot be taken"
+
+
+class UnsupportedContent(ClientError):
+    """The content type of the body is not one that intake takes."""
+
+    code = "unsupported_content"
+    status = 415
+    title = "The body is of a kind that is not taken"
+
+
+class TooLarge(ClientError):
+    """The body is larger than a limit allows."""
+
+    code = "too_large"
+    status = 413
+    title = "The body is larger than the limit"
+
+
+class NotFound(ClientError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    code = "not_found"
+    status = 404
+    title = "There is no such thing"
+
+
+class JobNotFound(NotFound):
+    """No job has this id."""
+
+    code = "job_not_found"
+    title = "There is no such job"
+
+
+class ItemNotFound(NotFound):
+    """No item has this id."""
+
+    code = "item_not_found"
+    title = "There is no such item"
+
+
+class PictureNotReady(ClientError):
+    """The picture comes from a reading that has not happened, or that failed."""
+
+    code = "picture_not_ready"
+    status = 409
+    title = "The film has not been read"
+
+
+class IdempotencyConflict(ClientError):
+    """The idempotency key was used with another body."""
+
+    code = "idempotency_conflict"
+    status = 409
+    title = "The idempotency key was used with another body"
+
+
+class WrongState(ClientError):
+    """The job's status does not allow what was asked."""
+
+    code = "wrong_state"
+    status = 409
+    title = "The job's status does not allow this"
+
+
+class BundleNotFound(ClientError):
+    """No model bundle has this name."""
+
+    code = "bundle_not_found"
+    status = 422
+    title = "There is no such model bundle"
+
+
+class FilmRejected(ClientError):
+    """A film that intake does not take; the code of the instance says why.
+
+    Unlike other errors the code varies by instance, because it becomes the ``error_code`` of the
+    item when the film came with others.
+    """
+
+    status = 422
+    title = "The film cannot be taken"
+
+    def __init__(self, code: str, message: str) -> None:
+        """Keep the code (one of `FILM_CODES`) and the message."""
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # varies by instance on purpose
+
+
+class PartUnavailable(LunglineError):
+    """A part that the service needs does not answer; trying again later helps."""
+
+    code = "part_unavailable"
+    status = 503
+    title = "A part of the service does not answer"
+    retry_after = 5
+
+
+class StoreUnavailable(PartUnavailable):
+    """The object store does not answer, or fails."""
+
+    code = "store_unavailable"
+    title = "The object store does not answer"
+
+
+class DatabaseUnavailable(PartUnavailable):
+    """The database does not answer, or fails."""
+
+    code = "database_unavailable"
+    title = "The database does not answer"
+
+
+class BrokerUnavailable(PartUnavailable):
+    """The broker does not answer; never raised at intake, which does without it."""
+
+    code = "broker_unavailable"
+    title = "The broker does not answer"
+
+
+class ObjectNotFound(LunglineError):
+    """The object store has no object under this key."""
+
+    code = "object_not_found"
+    title = "An object is missing from the store"
+
+
+class ConfigurationError(LunglineError):
+    """A setting is missing or contradicts another; the message names it."""
+
+    code = "configuration_error"
+    title = "A setting cannot be used"
+
+
+# Why a film can be refused at intake or fail in reading, with the words for people. One list, so
+# that the API, the expander, the workers and docs/errors.md agree.
+FILM_CODES: dict[str, str] = {
+    "empty_file": "The file has no bytes.",
+    "unsupported_format": "The file is not a JPEG, PNG or DICOM picture.",
+    "truncated": "The file ends before its picture does.",
+    "undecodable": "The picture cannot be decoded.",
+    "too_many_pixels": "The picture has more pixels than the limit allows.",
+    "too_large": "The file has more bytes than the limit allows.",
+    "no_pixels": "The DICOM file holds no picture.",
+    "unsupported_photometric": "The DICOM picture's colour model is not a radiograph's.",
+    "unsupported_transfer_syntax": "The DICOM picture's compression is not supported.",
+    "too_many_frames": "The DICOM file holds more than one frame.",
+    "encrypted_entry": "The archive's entry is encrypted.",
+    "unsafe_name": "The archive's entry has a name that leads outside the archive.",
+    "wrong_checksum": "The archive's entry does not match its own checksum.",
+    "corrupt_entry": "The archive's entry cannot be unpacked.",
+    "nested_archive": "The entry is an archive inside an archive.",
+    "suspicious_ratio": "The entry unpacks to far more than a picture would.",
+    "unsupported_compression": "The entry is packed in a way that is not supported.",
+    "special_entry": "The entry is a link or a device, not a file.",
+    "missing_object": "The stored film is missing from the object store.",
+    "attempts_exhausted": "Reading the film ended its process or failed each time.",
+    "internal_error": "Something failed inside the service.",
+}
+
+# Why a job as a whole can fail.
+JOB_CODES: dict[str, str] = {
+    "archive_unreadable": "The archive is not a zip file, or is cut off.",
+    "archive_empty": "The archive holds no film.",
+    "too_many_entries": "The archive holds more entries than the limit allows.",
+    "archive_too_large": "The archive unpacks to more bytes than the limit allows.",
+    "overlapping_entries": "The archive's entries overlap, as only a zip bomb's do.",
+    "attempts_exhausted": "Expanding the archive failed each time.",
+    "internal_error": "Something failed inside the service.",
+}

@@ -1,0 +1,148 @@
+"""Every setting of every part, in one frozen object: the only reader of the environment.
+
+Each field is read from ``LUNGLINE_<NAME>``; `docs/operations.md` lists them all (a test compares).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lungline.errors import ConfigurationError
+
+MIB = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What an operator can set, with defaults that run the embedded stack on one machine."""
+
+    model_config = SettingsConfigDict(env_prefix="LUNGLINE_", frozen=True, extra="ignore")
+
+    # Where things are.
+    data_dir: Path = Field(Path(".lungline"), description="Folder of the embedded stack's data.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="Broker (Valkey or Redis) for Celery."
+    )
+    store: Literal["local", "s3"] = Field("local", description="Object store backend.")
+    store_dir: Path | None = Field(
+        None, description="Folder of the local store; empty: `objects` in the data folder."
+    )
+    s3_bucket: str = Field("lungline", description="Bucket of the S3 store.")
+    s3_endpoint_url: str | None = Field(None, description="S3 endpoint; empty: AWS.")
+    s3_region: str = Field("us-east-1", description="Region of the S3 store.")
+    s3_access_key: SecretStr | None = Field(None, description="S3 access key id.")
+    s3_secret_key: SecretStr | None = Field(None, description="S3 secret access key.")
+
+    # The API.
+    url: str = Field("http://127.0.0.1:8570", description="Where clients find the API.")
+    api_host: str = Field("127.0.0.1", description="Address the API binds; loopback by default.")
+    api_port: int = Field(8570, ge=0, le=65535, description="Port the API binds.")
+    api_processes: int = Field(1, ge=1, description="gunicorn worker processes.")
+    api_threads: int = Field(8, ge=1, description="Threads in each gunicorn worker.")
+
+    # Limits on what clients send.
+    max_body_bytes: int = Field(2048 * MIB, gt=0, description="Largest body of one submission.")
+    max_film_bytes: int = Field(64 * MIB, gt=0, description="Largest film file.")
+    max_film_pixels: int = Field(50_000_000, gt=0, description="Most pixels of one film.")
+    max_film_side: int = Field(20_000, gt=0, description="Longest side of one film, in pixels.")
+    max_films_per_request: int = Field(
+        1_000, gt=0, description="Most films in one multipart request; send an archive above it."
+    )
+    max_archive_entries: int = Field(1_000_000, gt=0, description="Most entries of one archive.")
+    max_archive_ratio: int = Field(
+        200, gt=1, description="An entry that unpacks to more than this multiple is refused."
+    )
+    max_archive_bytes: int = Field(
+        256 * 1024 * MIB, gt=0, description="Most bytes that one archive may unpack to."
+    )
+
+    # Reading.
+    bundles_dir: Path = Field(Path("ml/bundles"), description="Folder that holds model bundles.")
+    bundle: str = Field(
+        "paediatric-pneumonia",
+        description="Bundle for jobs that name none: `name` or `name@version`.",
+    )
+    runtime: Literal["openvino", "tensorflow"] = Field("openvino", description="Model runtime.")
+    worker_processes: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Processes that read films; by default one a core.",
+    )
+    batch_size: int = Field(8, ge=1, le=256, description="Films a worker takes at once.")
+
+    # The queue.
+    lease_seconds: float = Field(12.0, gt=0, description="How long a claim holds without renewal.")
+    lease_renewal_seconds: float = Field(3.0, gt=0, description="How often a claim is renewed.")
+    batch_hard_limit_seconds: float = Field(
+        120.0, gt=0, description="A batch that takes longer is taken away from its worker."
+    )
+    visibility_timeout_seconds: int = Field(
+        600, gt=0, description="When the broker hands an unacknowledged message out again."
+    )
+    max_attempts: int = Field(3, ge=1, description="Lone attempts before a film is given up.")
+    permits_ready: int = Field(64, ge=1, description="Most permits kept ready in the broker.")
+    publish_timeout_seconds: float = Field(
+        1.0, gt=0, description="Longest wait for the broker when a permit is sent."
+    )
+    sweep_interval_seconds: float = Field(2.0, gt=0, description="How often the repair runs.")
+    expand_slice: int = Field(
+        64, ge=1, le=2000, description="Archive entries committed in one transaction."
+    )
+    keep_archives: bool = Field(False, description="Keep an uploaded archive once expanded.")
+
+    # Telling what happens.
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged."
+    )
+    log_format: Literal["json", "console"] = Field("json", description="Shape of log lines.")
+
+    @model_validator(mode="after")
+    def _check_times(self) -> Self:
+        if 3 * self.lease_renewal_seconds > self.lease_seconds:
+            raise ValueError(
+                "LUNGLINE_LEASE_SECONDS must be 3 x LUNGLINE_LEASE_RENEWAL_SECONDS or more"
+            )
+        if 3 * self.batch_hard_limit_seconds > self.visibility_timeout_seconds:
+            raise ValueError(
+                "LUNGLINE_VISIBILITY_TIMEOUT_SECONDS must be 3 x "
+                "LUNGLINE_BATCH_HARD_LIMIT_SECONDS or more"
+            )
+        return self
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database's URL, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'lungline.db'}"
+
+    @property
+    def objects_dir(self) -> Path:
+        """The local store's folder, with the embedded default filled in."""
+        return self.store_dir or self.data_dir / "objects"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        ConfigurationError: A setting has a value that cannot be used; the message names it.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(["LUNGLINE", *(str(part).upper() for part in first["loc"])])
+        where = f"{name}: " if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{where}{message}; see docs/operations.md") from None
+
+
+@lru_cache(maxsize=1)
+def current_settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()
