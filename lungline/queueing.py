@@ -151,7 +151,7 @@ def _count(producer: Any, queue: Queue) -> int:
 _TRANSPORT_ERRORS = Connection("redis://").connection_errors
 
 
-class _broker_errors:  # noqa: N801 - reads as a function: `with _broker_errors():`
+class _broker_errors:
     """Turn whatever the transport raises into `BrokerUnavailable`."""
 
     def __enter__(self) -> None:
