@@ -1,0 +1,6 @@
+"""Fixtures that every test may ask for. The real servers live in `tests/fixtures`, one a file.
+
+Owners of a fixture file import its fixtures here, by name.
+"""
+
+from __future__ import annotations
