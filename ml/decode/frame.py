@@ -1,0 +1,187 @@
+"""An encapsulated DICOM frame: one compressed picture, decoded by the library of its syntax."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+from pydicom import uid
+from pydicom.dataset import Dataset
+from pydicom.encaps import get_frame
+from pydicom.uid import UID
+from rle.utils import decode_frame as decode_rle_planes
+
+from ml.decode import jpeg
+from ml.errors import FilmError
+
+_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
+_JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
+_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
+_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+_LOSSY_DCT = (0xC0, 0xC1, 0xC2)
+_SIZ = b"\xff\x4f\xff\x51"
+_SUBSAMPLED_MARGIN = 4
+
+Samples = NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """What a compressed frame says of itself, which may not be what the data set says.
+
+    Attributes:
+        width: Columns.
+        height: Rows.
+        components: Samples a pixel.
+        precision: Bits a sample.
+        signed: Samples are signed.
+        clipped: A lossy code whose values may overshoot the stored bits.
+    """
+
+    width: int
+    height: int
+    components: int
+    precision: int
+    signed: bool = False
+    clipped: bool = False
+
+
+def decode_frame(dataset: Dataset, syntax: UID) -> Samples:
+    """Decode the first frame of encapsulated pixel data.
+
+    Args:
+        dataset: Rows, columns, samples and bits already checked against the limits.
+        syntax: A compressed transfer syntax.
+
+    Returns:
+        (rows, columns) or (rows, columns, samples), of the data set's signedness.
+
+    Raises:
+        FilmError: `unsupported_transfer_syntax`, `truncated`, or `undecodable` when the frame
+            is damaged or claims another geometry than the data set.
+    """
+    data = get_frame(dataset.PixelData, 0, number_of_frames=1)
+    if syntax == uid.RLELossless:
+        return _decode_rle(data, dataset)
+    inspect, decoder = _codec(syntax)
+    coded = inspect(data)
+    _check_geometry(coded, dataset)
+    samples = np.asarray(decoder(data))
+    if samples.shape[:2] != (dataset.Rows, dataset.Columns):
+        raise FilmError("undecodable", "The frame decodes to another geometry than it claims.")
+    return _fit(samples, coded, dataset)
+
+
+def _codec(syntax: UID) -> tuple[Callable[[bytes], Coded], Callable[[bytes], Any]]:
+    if syntax in _JPEG:
+        return _inspect_jpeg, _decode_jpeg
+    if syntax in _JPEG_LS:
+        return _inspect_jpeg_ls, imagecodecs.jpegls_decode
+    if syntax in _JPEG_2000:
+        return _inspect_jpeg_2000, imagecodecs.jpeg2k_decode
+    if syntax in _HTJ2K:
+        return _inspect_jpeg_2000, imagecodecs.htj2k_decode
+    raise FilmError(
+        "unsupported_transfer_syntax",
+        f"DICOM transfer syntax {_spelled(syntax)} is not read. Send the film as Explicit VR "
+        "Little Endian, JPEG, JPEG-LS, JPEG 2000 or RLE.",
+    )
+
+
+def _spelled(syntax: UID) -> str:
+    """The UID if it is one: a damaged element could hold anything."""
+    return str(syntax) if UID(syntax).is_valid else "(malformed)"
+
+
+def _inspect_jpeg(data: bytes) -> Coded:
+    header = jpeg.read_header(data)
+    if not header.complete:
+        raise FilmError("truncated", "The frame has no end marker: it was cut. Send it again.")
+    return Coded(
+        header.width,
+        header.height,
+        header.components,
+        header.precision,
+        clipped=header.frame_marker in _LOSSY_DCT,
+    )
+
+
+def _decode_jpeg(data: bytes) -> Any:
+    header = jpeg.read_header(data)
+    if header.precision == 8 and header.frame_marker in _LOSSY_DCT:
+        return jpeg.decode_grey(data, header)
+    return imagecodecs.jpeg8_decode(data)
+
+
+def _inspect_jpeg_ls(data: bytes) -> Coded:
+    header = jpeg.read_header(data, jpeg_ls=True)
+    if not header.complete:
+        raise FilmError("truncated", "The frame has no end marker: it was cut. Send it again.")
+    return Coded(header.width, header.height, header.components, header.precision)
+
+
+def _inspect_jpeg_2000(data: bytes) -> Coded:
+    """Read the SIZ segment (ITU-T T.800, A.5.1), also inside a JP2 box."""
+    at = data.find(_SIZ, 0, 4096)
+    if at < 0 or at + 43 > len(data):
+        raise FilmError("undecodable", "The frame is no JPEG 2000 code stream.")
+    right, bottom, left, top = struct.unpack(">4I", data[at + 8 : at + 24])
+    components = int.from_bytes(data[at + 40 : at + 42], "big")
+    depth = data[at + 42]
+    return Coded(right - left, bottom - top, components, (depth & 0x7F) + 1, bool(depth & 0x80))
+
+
+def _check_geometry(coded: Coded, dataset: Dataset) -> None:
+    """The limits were checked on the data set's word; the decoder goes by the frame's."""
+    if (coded.width, coded.height) != (dataset.Columns, dataset.Rows):
+        raise FilmError(
+            "undecodable",
+            f"The frame is {coded.width} x {coded.height} pixels, the data set says "
+            f"{dataset.Columns} x {dataset.Rows}.",
+        )
+    if coded.components not in (1, 3) or not 1 <= coded.precision <= 16:
+        raise FilmError(
+            "undecodable",
+            f"The frame has {coded.components} components of {coded.precision} bits; 1 or 3 of "
+            "at most 16 are read.",
+        )
+
+
+def _decode_rle(data: bytes, dataset: Dataset) -> Samples:
+    """Decode RLE (PS3.5, annex G): planes of bytes, turned to pixels of samples."""
+    bits, samples = int(dataset.BitsAllocated), int(dataset.SamplesPerPixel)
+    planes = decode_rle_planes(data, dataset.Rows * dataset.Columns, bits, "<")
+    counts = np.frombuffer(planes, f"<u{bits // 8}")
+    counts = counts.reshape(samples, dataset.Rows, dataset.Columns)
+    pixels = counts[0] if samples == 1 else np.moveaxis(counts, 0, -1)
+    return signed_as(pixels, int(dataset.BitsStored), bool(dataset.PixelRepresentation))
+
+
+def _fit(samples: Samples, coded: Coded, dataset: Dataset) -> Samples:
+    """Give samples the signedness of the data set and keep lossy ones in their range."""
+    signed = bool(dataset.PixelRepresentation)
+    if coded.signed or signed:
+        return signed_as(samples, coded.precision, signed)
+    if coded.clipped:
+        return np.minimum(samples, (1 << int(dataset.BitsStored)) - 1, dtype=samples.dtype)
+    return samples
+
+
+def signed_as(samples: Samples, bits: int, signed: bool) -> Samples:
+    """Read the low bits of each sample as a number, with or without sign.
+
+    Codes without a sign (JPEG, JPEG-LS) carry signed samples as their bit pattern.
+
+    Args:
+        samples: 8 or 16 bits wide, any signedness.
+        bits: How many low bits count.
+        signed: The highest of them is a sign.
+    """
+    width = samples.dtype.itemsize * 8
+    kind = f"{'i' if signed else 'u'}{width // 8}"
+    spare = max(0, width - bits)
+    shifted = np.left_shift(samples.view(kind), spare)
+    return np.right_shift(shifted, spare, out=shifted)

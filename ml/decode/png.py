@@ -1,0 +1,85 @@
+"""PNG: the chunks checked here, the pixels by libpng."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.decode.exif import orientation_of, upright
+from ml.decode.film import DecodeLimits, Film
+from ml.decode.levels import stretch
+from ml.decode.sniff import PNG_MAGIC
+from ml.errors import FilmError
+
+_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+"""All that decides the pixels. The others (profiles, texts, animation) never reach libpng: they
+can hold compressed bombs and patients' names."""
+
+
+def decode_png(data: bytes, limits: DecodeLimits) -> Film:
+    """Decode a PNG of any depth to grey of 8 bits.
+
+    16 bits are stretched from their own lowest to their own highest value. Transparency is
+    ignored. Colour becomes luma.
+
+    Raises:
+        FilmError: As `ml.decode.decode`.
+    """
+    width, height, depth = _read_header(data)
+    limits.check_shape(width, height)
+    chunks = list(_chunks(data))
+    orientation = next((orientation_of(body) for name, body, _ in chunks if name == b"eXIf"), 1)
+    pixels = _pixels(chunks, (height, width), depth)
+    return Film(upright(pixels, orientation), format="png", native8=depth <= 8 and orientation == 1)
+
+
+def _read_header(data: bytes) -> tuple[int, int, int]:
+    """Width, height, bits a sample."""
+    if len(data) < 33:
+        raise FilmError("truncated", "The PNG ends before its header. Send it again.")
+    if data[12:16] != b"IHDR":
+        raise FilmError("undecodable", "The PNG does not begin with its header.")
+    width, height, depth = struct.unpack(">IIB", data[16:25])
+    return width, height, depth
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """Each chunk's name, body and whole bytes, its checksum verified, up to the end chunk.
+
+    Raises:
+        FilmError: `truncated` when the bytes end first, `undecodable` when a checksum is wrong.
+    """
+    view, at = memoryview(data), len(PNG_MAGIC)
+    while True:
+        body = at + 8
+        length = int.from_bytes(view[at : at + 4], "big")
+        end = body + length + 4
+        if body > len(data) or end > len(data):
+            raise FilmError("truncated", "The PNG has no end chunk: it was cut. Send it again.")
+        if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
+            raise FilmError("undecodable", "A checksum in the PNG is wrong: the file is damaged.")
+        name = bytes(view[at + 4 : body])
+        kept = name in _PIXEL_CHUNKS
+        yield name, data[body : end - 4] if name == b"eXIf" else b"", view[at:end] if kept else b""
+        if name == b"IEND":
+            return
+        at = end
+
+
+def _pixels(
+    chunks: list[tuple[bytes, bytes, bytes]], shape: tuple[int, int], depth: int
+) -> NDArray[np.uint8]:
+    slim = PNG_MAGIC + b"".join(whole for _, _, whole in chunks)
+    flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        pixels = cv2.imdecode(
+            np.frombuffer(slim, np.uint8), flags | (cv2.IMREAD_ANYDEPTH if depth == 16 else 0)
+        )
+    except cv2.error:
+        pixels = None
+    if pixels is None or pixels.shape != shape:
+        raise FilmError("undecodable", "The PNG's picture data are damaged or too short.")
+    return stretch(pixels) if pixels.dtype == np.uint16 else np.asarray(pixels, np.uint8)
