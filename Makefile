@@ -1,0 +1,83 @@
+# The one list of commands. `make` alone prints it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CONSTRAINTS := constraints/all.txt
+
+# The first interpreter of 3.11 or newer that can make virtual environments.
+find_python = $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	$$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && { echo $$name; break; }; done)
+PYTHON ?= $(find_python)
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Lungline needs Python 3.11 or newer with venv: install python3.11 and python3.11-venv, or name one with PYTHON=/path/to/python3." >&2; \
+		exit 1; fi
+	@echo "Making the virtual environment $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.worker: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	@echo "Installing what reading films on CPU needs (about 600 MB)"
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[worker]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml $(CONSTRAINTS)
+	@echo "Installing what development needs, TensorFlow among it (about 2.5 GB)"
+	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@touch $@ $(VENV)/.worker
+
+.PHONY: demo
+demo: $(VENV)/.worker ## Read 24 synthetic films, show the findings: FILMS=DIR RESULTS=FILE.csv DATA=DIR ONCE=1
+	@$(BIN)/lungline demo $(if $(FILMS),--films '$(FILMS)') $(if $(RESULTS),--results '$(RESULTS)') \
+		$(if $(DATA),--data '$(DATA)') $(if $(filter-out 0,$(ONCE)),--once) $(if $(PORT),--port '$(PORT)')
+
+.PHONY: up
+up: $(VENV)/.worker ## Start the embedded stack and keep it up: DATA=DIR PORT=N
+	@$(BIN)/lungline up $(if $(DATA),--data '$(DATA)') $(if $(PORT),--port '$(PORT)')
+
+.PHONY: lint
+lint: $(VENV)/.dev ## Check style, types, layers, compose file and Dockerfiles
+	@$(BIN)/ruff format --check --quiet . || { echo "Run: make format" >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m deploy.check
+
+.PHONY: format
+format: $(VENV)/.dev ## Put the code into its standard form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: test
+test: lint ## Run every test, the quick ones first: ARGS='-k name' for some
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-unit
+test-unit: $(VENV)/.dev ## Run the quick tests only
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
+	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)
+
+.PHONY: constraints
+constraints: ## Write the constraint file anew from the newest releases that fit
+	@$(PYTHON) -m venv --clear .venv-constraints
+	@.venv-constraints/bin/python -m pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@{ echo "# Pinned releases of all extras. Made by: make constraints"; \
+		.venv-constraints/bin/python -m pip freeze --exclude-editable; } > $(CONSTRAINTS)
+	@rm -rf .venv-constraints
+
+.PHONY: clean
+clean: ## Remove the virtual environment and all caches
+	@rm -rf $(VENV) .venv-constraints build dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""How Lungline is deployed; `python -m deploy.check` checks it without a container engine."""

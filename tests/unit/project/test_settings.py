@@ -1,0 +1,41 @@
+"""Settings are frozen, and contradictions end a process with one clear line."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from lungline.errors import ConfigurationError
+from lungline.settings import Settings, load_settings
+
+
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUNGLINE_BATCH_SIZE", "3")
+    assert load_settings().batch_size == 3
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().batch_size = 2  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("LUNGLINE_BATCH_SIZE", "none", "LUNGLINE_BATCH_SIZE"),
+        ("LUNGLINE_LEASE_SECONDS", "5", "LUNGLINE_LEASE_RENEWAL_SECONDS"),
+        ("LUNGLINE_VISIBILITY_TIMEOUT_SECONDS", "60", "LUNGLINE_BATCH_HARD_LIMIT_SECONDS"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        load_settings()
+    assert "\n" not in caught.value.message
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(s3_secret_key="hidden-value")
+    assert "hidden-value" not in repr(settings)
