@@ -126,20 +126,40 @@ class Settings(BaseSettings):
         return self.store_dir or self.data_dir / "objects"
 
 
-def load_settings() -> Settings:
+def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment.
+
+    Args:
+        overrides: Settings that win over the environment, such as a command's options.
 
     Raises:
         ConfigurationError: A setting has a value that cannot be used; the message names it.
     """
     try:
-        return Settings()
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["LUNGLINE", *(str(part).upper() for part in first["loc"])])
         where = f"{name}: " if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(f"{where}{message}; see docs/operations.md") from None
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return this process's environment with `settings` written into it, for a child process.
+
+    Every setting is written, defaults too, so that the child sees exactly `settings`.
+    """
+    environment = dict(os.environ)
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            value = value.get_secret_value()
+        variable = f"LUNGLINE_{name.upper()}"
+        environment.pop(variable, None)
+        if value is not None:
+            environment[variable] = str(value)
+    return environment
 
 
 @lru_cache(maxsize=1)
