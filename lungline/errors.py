@@ -60,12 +60,73 @@ class UnsupportedContent(ClientError):
     title = "The body is of a kind that is not taken"
 
 
+class NotAnArchive(ClientError):
+    """A body sent as a zip archive that does not begin like one."""
+
+    code = "archive_unreadable"
+    status = 422
+    title = "The archive cannot be read"
+
+
+class ArchiveNotAlone(ClientError):
+    """An archive sent together with other files."""
+
+    code = "archive_not_alone"
+    status = 422
+    title = "An archive must be the only file of its request"
+
+
+class MalformedBody(ClientError):
+    """A body that is not put together as its content type says."""
+
+    code = "malformed_body"
+    title = "The body is not put together as its content type says"
+
+
+class BodyCutOff(ClientError):
+    """The connection ended, or went silent, before the body did."""
+
+    code = "body_cut_off"
+    title = "The body ended too early"
+
+
 class TooLarge(ClientError):
     """The body is larger than a limit allows."""
 
     code = "too_large"
     status = 413
     title = "The body is larger than the limit"
+
+
+class TooManyFilms(TooLarge):
+    """More films in one multipart request than the limit allows."""
+
+    code = "too_many_films"
+    title = "The request carries too many films"
+
+
+class CrossSite(ClientError):
+    """A browser sends the request on behalf of another site."""
+
+    code = "cross_site"
+    status = 403
+    title = "Another site may not do this"
+
+
+class HostNotAllowed(ClientError):
+    """The request is addressed to a host name that is not this service's."""
+
+    code = "host_not_allowed"
+    status = 421
+    title = "The service is not known under this name"
+
+
+class MethodNotAllowed(ClientError):
+    """The address does not know the method."""
+
+    code = "method_not_allowed"
+    status = 405
+    title = "The address does not know the method"
 
 
 class NotFound(ClientError):

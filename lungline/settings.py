@@ -45,6 +45,18 @@ class Settings(BaseSettings):
     api_port: int = Field(8570, ge=0, le=65535, description="Port the API binds.")
     api_processes: int = Field(1, ge=1, description="gunicorn worker processes.")
     api_threads: int = Field(8, ge=1, description="Threads in each gunicorn worker.")
+    allowed_hosts: str = Field(
+        "",
+        description="Further host names, comma-separated, under which clients reach the API; "
+        "`*`: any.",
+    )
+    spool_dir: Path | None = Field(
+        None,
+        description="Folder for multipart bodies in passing; empty: the system's temporary one.",
+    )
+    client_idle_seconds: float = Field(
+        60.0, gt=0, description="A client that neither sends nor reads for this long is cut off."
+    )
 
     # Limits on what clients send.
     max_body_bytes: int = Field(2048 * MIB, gt=0, description="Largest body of one submission.")
@@ -53,6 +65,9 @@ class Settings(BaseSettings):
     max_film_side: int = Field(20_000, gt=0, description="Longest side of one film, in pixels.")
     max_films_per_request: int = Field(
         1_000, gt=0, description="Most films in one multipart request; send an archive above it."
+    )
+    max_metadata_bytes: int = Field(
+        16_384, gt=0, description="Largest `metadata` of one job, as JSON text."
     )
     max_archive_entries: int = Field(1_000_000, gt=0, description="Most entries of one archive.")
     max_archive_ratio: int = Field(
