@@ -8,7 +8,7 @@ _SHORT = 3
 _MAX_ENTRIES = 512
 
 
-def orientation_of(tiff: bytes) -> int:
+def orientation_of(tiff: bytes | memoryview) -> int:
     """Read the orientation of a TIFF-shaped EXIF block.
 
     Args:
@@ -17,12 +17,12 @@ def orientation_of(tiff: bytes) -> int:
     Returns:
         1 to 8 as EXIF numbers them; 1 (as stored) where the block says nothing usable.
     """
-    order = {b"II": "little", b"MM": "big"}.get(tiff[:2])
-    if order is None:
+    tiff = bytes(tiff)
+    if tiff[:2] not in (b"II", b"MM"):
         return 1
 
     def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], "little" if order == "little" else "big")
+        return int.from_bytes(tiff[at : at + size], "little" if tiff[:1] == b"I" else "big")
 
     directory = number(4, 4)
     for index in range(min(number(directory, 2), _MAX_ENTRIES)):

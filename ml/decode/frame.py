@@ -12,7 +12,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
-from rle.utils import decode_frame as decode_rle_planes
+from rle.rle import decode_frame as decode_rle_planes
 
 from ml.decode import jpeg
 from ml.errors import FilmError
@@ -184,4 +184,5 @@ def signed_as(samples: Samples, bits: int, signed: bool) -> Samples:
     kind = f"{'i' if signed else 'u'}{width // 8}"
     spare = max(0, width - bits)
     shifted = np.left_shift(samples.view(kind), spare)
-    return np.right_shift(shifted, spare, out=shifted)
+    fitted: Samples = np.right_shift(shifted, spare, out=shifted)
+    return fitted

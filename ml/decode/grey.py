@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels import apply_modality_lut, apply_voi, apply_windowing
+from pydicom.pixels.processing import apply_modality_lut, apply_windowing
 
 from ml.decode.frame import Samples
 from ml.decode.levels import look_up, ramp
@@ -49,8 +49,7 @@ def _windowed(values: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8] | Non
     """The table that the VOI LUT or else the window gives; None where neither is usable."""
     try:
         if dataset.get("VOILUTSequence"):
-            bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
-            return ramp(apply_voi(_whole(values), dataset), 0, (1 << bits) - 1)
+            return _looked_up(values, dataset.VOILUTSequence[0])
         if dataset.get("WindowWidth") is None or dataset.get("WindowCenter") is None:
             return None
         with np.errstate(over="ignore"):
@@ -61,14 +60,18 @@ def _windowed(values: NDArray[Any], dataset: Dataset) -> NDArray[np.uint8] | Non
     return ramp(windowed, ends[0], ends[1]) if np.isfinite(windowed).all() else None
 
 
-def _whole(values: NDArray[Any]) -> NDArray[Any]:
-    """A LUT is indexed by whole numbers."""
-    return values if values.dtype.kind in "iu" else np.rint(values).astype(np.int64)
+def _looked_up(values: NDArray[Any], item: Dataset) -> NDArray[np.uint8]:
+    """Apply a VOI LUT (PS3.3, C.11.2.1.1); pydicom's own overflows where 8-bit LUTs are long."""
+    entries, first, bits = (int(number) for number in item.LUTDescriptor)
+    data = item.LUTData
+    if isinstance(data, bytes):
+        data = np.frombuffer(data, "<u2" if len(data) >= 2 * (entries or 1 << 16) else "u1")
+    lut = np.asarray(data, np.int64)[: entries or 1 << 16]
+    index = np.clip(np.rint(values).astype(np.int64) - first, 0, lut.size - 1)
+    return ramp(lut[index], 0, (1 << bits) - 1)
 
 
-def _stretched(
-    modality: NDArray[Any], samples: Samples, dataset: Dataset
-) -> NDArray[np.uint8]:
+def _stretched(modality: NDArray[Any], samples: Samples, dataset: Dataset) -> NDArray[np.uint8]:
     if dataset.BitsStored <= 8 and modality.dtype.kind in "iu" and modality.min() >= 0:
         return ramp(modality, 0, (1 << int(dataset.BitsStored)) - 1)
     padding = dataset.get("PixelPaddingValue")

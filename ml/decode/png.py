@@ -3,6 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -31,7 +32,7 @@ def decode_png(data: bytes, limits: DecodeLimits) -> Film:
     width, height, depth = _read_header(data)
     limits.check_shape(width, height)
     chunks = list(_chunks(data))
-    orientation = next((orientation_of(body) for name, body, _ in chunks if name == b"eXIf"), 1)
+    orientation = next((orientation_of(c.body) for c in chunks if c.name == b"eXIf"), 1)
     pixels = _pixels(chunks, (height, width), depth)
     return Film(upright(pixels, orientation), format="png", native8=depth <= 8 and orientation == 1)
 
@@ -46,8 +47,16 @@ def _read_header(data: bytes) -> tuple[int, int, int]:
     return width, height, depth
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Each chunk's name, body and whole bytes, its checksum verified, up to the end chunk.
+class _Chunk(NamedTuple):
+    """One chunk, its parts still in the file's bytes."""
+
+    name: bytes
+    body: memoryview
+    whole: memoryview
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """Each chunk, its checksum verified, up to the end chunk.
 
     Raises:
         FilmError: `truncated` when the bytes end first, `undecodable` when a checksum is wrong.
@@ -61,18 +70,15 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
             raise FilmError("truncated", "The PNG has no end chunk: it was cut. Send it again.")
         if zlib.crc32(view[at + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise FilmError("undecodable", "A checksum in the PNG is wrong: the file is damaged.")
-        name = bytes(view[at + 4 : body])
-        kept = name in _PIXEL_CHUNKS
-        yield name, data[body : end - 4] if name == b"eXIf" else b"", view[at:end] if kept else b""
-        if name == b"IEND":
+        chunk = _Chunk(data[at + 4 : body], view[body : end - 4], view[at:end])
+        yield chunk
+        if chunk.name == b"IEND":
             return
         at = end
 
 
-def _pixels(
-    chunks: list[tuple[bytes, bytes, bytes]], shape: tuple[int, int], depth: int
-) -> NDArray[np.uint8]:
-    slim = PNG_MAGIC + b"".join(whole for _, _, whole in chunks)
+def _pixels(chunks: list[_Chunk], shape: tuple[int, int], depth: int) -> NDArray[np.uint8]:
+    slim = b"".join([PNG_MAGIC, *(c.whole for c in chunks if c.name in _PIXEL_CHUNKS)])
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(

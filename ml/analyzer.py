@@ -1,0 +1,258 @@
+"""The Analyzer: a bundle loaded once, films read many times."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.bundle import Bundle
+from ml.decode import DecodeLimits, Film, decode
+from ml.errors import FilmError
+from ml.lungs import Region, clean_mask, lung_area_share, mask_at
+from ml.preprocess import classifier_input, lung_region, segmenter_input
+from ml.runtimes import Runtime, load_runtime
+
+VIEW_SIDE = 2048
+"""Longest side of the picture made for a browser: more than a screen shows."""
+
+HELD_PIXELS = 64_000_000
+"""Decoded pixels (one byte each) held at once. Sixteen films of 2,000 x 2,000 go through the
+networks together; of the largest films, one at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One label's answer for one film.
+
+    Attributes:
+        label: Its name in the bundle's label set.
+        probability: Calibrated (softmax of logits / temperature), 0..1.
+        score: The logit as the network gave it.
+        threshold: Operating threshold of the label.
+        positive: The probability reaches the threshold.
+    """
+
+    label: str
+    probability: float
+    score: float
+    threshold: float
+    positive: bool
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from one film.
+
+    Attributes:
+        findings: In label-set order; their probabilities sum to 1.
+        top_label: The most probable label.
+        lung_mask: (S, S) cleaned, 0 or 255, in the segmenter's geometry.
+        lung_count: Lungs found, 0 to 2.
+        lung_area_share: Lung pixels as a share of the film, 0..1.
+        region: The part of the film that the classifier saw.
+        activation: (labels, h, w) class activation maps over `region`; their mean is the score.
+        width: Of the film, pixels, upright.
+        height: Of the film, pixels, upright.
+        view: An 8-bit PNG of the film, at most `VIEW_SIDE` a side, where a browser cannot show
+            the stored bytes; else None.
+        in_distribution: None: the bundle carries no gate.
+        flags: Quality flags.
+    """
+
+    findings: tuple[Finding, ...]
+    top_label: str
+    lung_mask: NDArray[np.uint8]
+    lung_count: int
+    lung_area_share: float
+    region: Region
+    activation: NDArray[np.float32]
+    width: int
+    height: int
+    view: bytes | None = None
+    in_distribution: bool | None = None
+    flags: tuple[str, ...] = ()
+
+    def mask_at(self, width: int, height: int) -> NDArray[np.uint8]:
+        """Give the lung mask in another geometry of the film, (height, width), 0 or 255."""
+        return mask_at(self.lung_mask, width, height)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lungs:
+    """A film reduced to what the classifier needs, once its lungs are known."""
+
+    mask: NDArray[np.uint8]
+    count: int
+    region: Region
+    crop: NDArray[np.float32]
+    shape: tuple[int, int]
+    view: bytes | None
+
+
+class Analyzer:
+    """Reads films with one bundle. Not to be shared between threads.
+
+    Attributes:
+        bundle: The bundle it reads with.
+        runtime_name: What computes the networks.
+        limits: What a film may cost.
+    """
+
+    def __init__(
+        self, bundle: Bundle, runtime: Runtime, limits: DecodeLimits | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.runtime_name = runtime.name
+        self.limits = limits or DecodeLimits()
+        self._runtime = runtime
+
+    @classmethod
+    def load(
+        cls,
+        path: Path,
+        runtime: str = "openvino",
+        *,
+        limits: DecodeLimits | None = None,
+        verify: bool = True,
+    ) -> Self:
+        """Load a bundle into a runtime, on one compute thread.
+
+        Args:
+            path: The bundle's folder.
+            runtime: `openvino` or `tensorflow`.
+            limits: What a film may cost.
+            verify: Check the bundle's checksums.
+
+        Raises:
+            BundleError: The bundle or the runtime is not usable.
+        """
+        bundle = Bundle.load(path, verify=verify)
+        # Parallelism is the worker's processes; OpenCV's own pool would only get in their way.
+        cv2.setNumThreads(1)
+        return cls(bundle, load_runtime(runtime, bundle), limits)
+
+    def read(self, films: Sequence[bytes]) -> list[Reading | FilmError]:
+        """Read a batch of films.
+
+        Decoded films are held until their lungs are cut out, at most `HELD_PIXELS` of them.
+
+        Args:
+            films: The files' bytes.
+
+        Returns:
+            In the order given, a reading or the error of the film that could not be read.
+        """
+        cut = [lungs for wave in self._waves(films) for lungs in self._cut(wave)]
+        readings = iter(self._classify([one for one in cut if isinstance(one, _Lungs)]))
+        return [one if isinstance(one, FilmError) else next(readings) for one in cut]
+
+    def _waves(self, films: Sequence[bytes]) -> Iterator[list[Film | FilmError]]:
+        """Decode films, as many at a time as may be held."""
+        wave: list[Film | FilmError] = []
+        held = 0
+        for data in films:
+            film = self._decode(data)
+            size = film.pixels.size if isinstance(film, Film) else 0
+            if wave and held + size > HELD_PIXELS:
+                yield wave
+                wave, held = [], 0
+            wave.append(film)
+            held += size
+        yield wave
+
+    def _decode(self, data: bytes) -> Film | FilmError:
+        try:
+            return decode(data, self.limits)
+        except FilmError as error:
+            return error
+
+    def _cut(self, wave: list[Film | FilmError]) -> list[_Lungs | FilmError]:
+        """Find the lungs of a wave of films and keep of each what the classifier needs."""
+        films = [one for one in wave if isinstance(one, Film)]
+        if not films:
+            return [one for one in wave if isinstance(one, FilmError)]
+        p = self.bundle.preprocessing
+        inputs = np.stack([segmenter_input(film.pixels, p) for film in films])
+        maps = iter(self._runtime.segment(inputs))
+        return [one if isinstance(one, FilmError) else self._lungs(one, next(maps)) for one in wave]
+
+    def _lungs(self, film: Film, probability: NDArray[np.float32]) -> _Lungs:
+        p = self.bundle.preprocessing
+        mask, count = clean_mask(probability)
+        region = lung_region(mask, p)
+        crop = classifier_input(film.pixels, region, p)
+        height, width = film.pixels.shape
+        return _Lungs(mask, count, region, crop, (height, width), _view(film))
+
+    def _classify(self, films: list[_Lungs]) -> list[Reading]:
+        if not films:
+            return []
+        logits, activation = self._runtime.classify(np.stack([film.crop for film in films]))
+        probabilities = softmax(logits / self.bundle.temperature)
+        return [
+            self._reading(film, scores, shares, np.moveaxis(maps, -1, 0))
+            for film, scores, shares, maps in zip(
+                films, logits, probabilities, activation, strict=True
+            )
+        ]
+
+    def _reading(
+        self,
+        film: _Lungs,
+        scores: NDArray[np.float32],
+        probabilities: NDArray[np.float64],
+        activation: NDArray[np.float32],
+    ) -> Reading:
+        findings = self._findings(scores, probabilities)
+        height, width = film.shape
+        return Reading(
+            findings=findings,
+            top_label=findings[int(np.argmax(probabilities))].label,
+            lung_mask=film.mask,
+            lung_count=film.count,
+            lung_area_share=lung_area_share(film.mask),
+            region=film.region,
+            activation=np.ascontiguousarray(activation),
+            width=width,
+            height=height,
+            view=film.view,
+        )
+
+    def _findings(
+        self, scores: NDArray[np.float32], probabilities: NDArray[np.float64]
+    ) -> tuple[Finding, ...]:
+        findings = []
+        for label, score, probability in zip(
+            self.bundle.labels, scores.tolist(), probabilities.tolist(), strict=True
+        ):
+            threshold = self.bundle.thresholds[label.name]
+            findings.append(
+                Finding(label.name, probability, score, threshold, probability >= threshold)
+            )
+        return tuple(findings)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Turn logits (n, labels) into probabilities that sum to 1 along the last axis."""
+    shifted = logits.astype(np.float64)
+    shifted -= shifted.max(axis=-1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def _view(film: Film) -> bytes | None:
+    """Make the PNG that a browser shows in place of bytes it does not know."""
+    if film.native8:
+        return None
+    height, width = film.pixels.shape
+    scale = min(1.0, VIEW_SIDE / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    pixels = film.pixels
+    if scale < 1.0:
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return bytes(cv2.imencode(".png", pixels)[1])

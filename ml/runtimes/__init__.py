@@ -1,0 +1,43 @@
+"""What computes the networks: OpenVINO on CPU, Keras on TensorFlow on GPU and as the reference.
+
+Importing this package imports neither; `load_runtime` imports the one it is asked for.
+"""
+
+from ml.bundle import Bundle
+from ml.errors import BundleError
+from ml.runtimes.base import Runtime
+
+__all__ = ["RUNTIMES", "Runtime", "load_runtime"]
+
+RUNTIMES = ("openvino", "tensorflow")
+
+
+def load_runtime(name: str, bundle: Bundle) -> Runtime:
+    """Load a bundle's two networks into a runtime. Takes seconds: once a process, in the child.
+
+    Args:
+        name: One of `RUNTIMES`.
+        bundle: Already verified.
+
+    Raises:
+        BundleError: `runtime_unknown`, `runtime_missing` when its package is not installed, or
+            a model that does not keep the contract of a bundle.
+    """
+    if name not in RUNTIMES:
+        raise BundleError(
+            f"No runtime {name!r}; there are {', '.join(RUNTIMES)}.", "runtime_unknown"
+        )
+    try:
+        if name == "openvino":
+            from ml.runtimes.openvino import OpenVinoRuntime
+
+            return OpenVinoRuntime(bundle)
+        from ml.runtimes.tensorflow import TensorFlowRuntime
+
+        return TensorFlowRuntime(bundle)
+    except ModuleNotFoundError as error:
+        extra = "worker" if name == "openvino" else "gpu"
+        raise BundleError(
+            f"The runtime {name} needs the package {error.name}: pip install '.[{extra}]'.",
+            "runtime_missing",
+        ) from error
