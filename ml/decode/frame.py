@@ -12,7 +12,7 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
-from rle.rle import decode_frame as decode_rle_planes
+from rle.utils import Version, decode_pixel_data
 
 from ml.decode import jpeg
 from ml.errors import FilmError
@@ -153,7 +153,9 @@ def _check_geometry(coded: Coded, dataset: Dataset) -> None:
 def _decode_rle(data: bytes, dataset: Dataset) -> Samples:
     """Decode RLE (PS3.5, annex G): planes of bytes, turned to pixels of samples."""
     bits, samples = int(dataset.BitsAllocated), int(dataset.SamplesPerPixel)
-    planes = decode_rle_planes(data, dataset.Rows * dataset.Columns, bits, "<")
+    planes = decode_pixel_data(
+        data, version=Version.v2, rows=dataset.Rows, columns=dataset.Columns, bits_allocated=bits
+    )
     counts = np.frombuffer(planes, f"<u{bits // 8}")
     counts = counts.reshape(samples, dataset.Rows, dataset.Columns)
     pixels = counts[0] if samples == 1 else np.moveaxis(counts, 0, -1)
