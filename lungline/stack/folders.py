@@ -1,0 +1,65 @@
+"""The data folder of an embedded stack, and the socket of its broker."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+# A Unix socket's path has 108 bytes on Linux and 104 on macOS, its closing zero included.
+LONGEST_SOCKET_PATH = 100
+
+
+@dataclass(slots=True)
+class Folders:
+    """What lies where below `data`.
+
+    Attributes:
+        data: The data folder, absolute: database, objects, and the folders below.
+        broker: The broker's append-only file.
+        logs: One log file a part.
+        run: What is true only while the stack runs: sockets, ready files.
+    """
+
+    data: Path
+    _short: Path | None = field(default=None, init=False)
+
+    @property
+    def broker(self) -> Path:  # noqa: D102  # described above
+        return self.data / "broker"
+
+    @property
+    def logs(self) -> Path:  # noqa: D102
+        return self.data / "logs"
+
+    @property
+    def run(self) -> Path:  # noqa: D102
+        return self.data / "run"
+
+    @property
+    def socket(self) -> Path:
+        """The broker's socket: in `run`, or in a short temporary folder when that is too deep."""
+        return (self._short or self.run) / "broker.sock"
+
+    @property
+    def broker_url(self) -> str:
+        """The broker's URL for Celery."""
+        return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
+
+    def prepare(self) -> None:
+        """Make the folders, readable by their owner only, and forget the run before."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        for folder in (self.data, self.broker, self.logs, self.run):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
+            self._short = Path(tempfile.mkdtemp(prefix="lungline-"))
+
+    def tidy(self) -> None:
+        """Remove what was true only while the stack ran."""
+        shutil.rmtree(self.run, ignore_errors=True)
+        if self._short is not None:
+            shutil.rmtree(self._short, ignore_errors=True)
+            self._short = None

@@ -1,0 +1,43 @@
+"""When the stack is ready: the API says so, and every reading child has loaded its bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+
+TIMEOUT_SECONDS = 1.0
+
+
+class Readiness:
+    """Asks the parts whether they are ready; remembers who was not."""
+
+    def __init__(self, url: str, run: Path, children: int) -> None:
+        """Ask the API at `url`, and wait for `children` ready files in the folder `run`."""
+        # Never through a proxy: the address is this machine's.
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
+        self._run = run
+        self._children = children
+
+    def loaded(self) -> int:
+        """Number of children that have loaded their bundle."""
+        return min(self._children, sum(1 for _ in self._run.glob("*.ready")))
+
+    def missing(self) -> list[str]:
+        """Say what is not ready yet; an empty list means that films can be sent."""
+        missing = []
+        if (loaded := self.loaded()) < self._children:
+            missing.append(f"readers that have loaded their model: {loaded} of {self._children}")
+        if not self._api_ready():
+            missing.append("the API")
+        return missing
+
+    def close(self) -> None:
+        """Close the connection to the API."""
+        self._http.close()
+
+    def _api_ready(self) -> bool:
+        try:
+            return self._http.get("/readyz").status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
