@@ -4,3 +4,5 @@ Owners of a fixture file import its fixtures here, by name.
 """
 
 from __future__ import annotations
+
+from tests.fixtures.seaweedfs import s3_settings, seaweedfs  # noqa: F401

@@ -1,0 +1,17 @@
+"""From settings to a store."""
+
+from __future__ import annotations
+
+from lungline.settings import Settings
+from storage.objects.base import ObjectStore
+from storage.objects.local import LocalStore
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Make the store that the settings name. Nothing is touched before its first use."""
+    if settings.store == "local":
+        return LocalStore(settings.objects_dir)
+    # boto3 costs a third of a second and 30 MB, which the embedded stack does without.
+    from storage.objects.s3 import S3Store
+
+    return S3Store(settings)

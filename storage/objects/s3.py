@@ -1,0 +1,124 @@
+"""Objects in a bucket of S3, or of a server that speaks its protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO
+
+from botocore.exceptions import (
+    ClientError,
+    FlexibleChecksumError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+
+from lungline.errors import ObjectNotFound
+from lungline.settings import Settings
+from storage.objects.base import LimitedReader, StoredStream
+from storage.objects.client import ClientOfProcess, error_code, store_errors
+from storage.objects.keys import check_key, check_range
+from storage.objects.multipart import PartedUpload, part_size
+from storage.objects.parallel import for_all
+
+_UPLOADS = 8
+_BROKEN_OFF = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
+
+
+class S3Store:
+    """An `ObjectStore` in a bucket, which has to exist."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the bucket that the settings name; nothing is sent yet."""
+        self._bucket = settings.s3_bucket
+        self._client = ClientOfProcess(settings)
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `ObjectStore.put`."""
+        where = self._where(key)
+        with store_errors():
+            self._client.get().put_object(**where, Body=data)
+
+    def put_many(self, objects: Mapping[str, bytes]) -> None:
+        """See `ObjectStore.put_many`."""
+        for key in objects:
+            check_key(key)
+        for_all(self.put, list(objects.items()), _UPLOADS)
+
+    def put_stream(self, key: str, stream: BinaryIO, limit: int) -> StoredStream:
+        """See `ObjectStore.put_stream`."""
+        check_key(key)
+        upload = PartedUpload(self._client.get(), self._bucket, key)
+        return upload.send(LimitedReader(stream, limit), part_size(limit))
+
+    def get(self, key: str) -> bytes:
+        """See `ObjectStore.get`."""
+        where = self._where(key)
+        return self._twice(lambda client: _body(client.get_object(**where)))
+
+    def get_range(self, key: str, start: int, length: int) -> bytes:
+        """See `ObjectStore.get_range`."""
+        check_range(start, length)
+        where = self._where(key)
+        # S3 has no empty range, so an empty one asks for a byte that is then dropped.
+        wanted = f"bytes={start}-{start + max(length, 1) - 1}"
+        return self._twice(lambda client: _range(client, where, wanted))[:length]
+
+    def size(self, key: str) -> int:
+        """See `ObjectStore.size`."""
+        where = self._where(key)
+        with store_errors():
+            return int(self._client.get().head_object(**where)["ContentLength"])
+
+    def exists(self, key: str) -> bool:
+        """See `ObjectStore.exists`."""
+        try:
+            self.size(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """See `ObjectStore.delete`."""
+        where = self._where(key)
+        with store_errors():
+            self._client.get().delete_object(**where)
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """See `ObjectStore.keys`."""
+        pages = self._client.get().get_paginator("list_objects_v2")
+        with store_errors():
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
+                yield from (str(entry["Key"]) for entry in page.get("Contents", ()))
+
+    def check(self) -> None:
+        """See `ObjectStore.check`."""
+        with store_errors():
+            self._client.get().head_bucket(Bucket=self._bucket)
+
+    def _where(self, key: str) -> dict[str, str]:
+        check_key(key)
+        return {"Bucket": self._bucket, "Key": key}
+
+    def _twice(self, read: Callable[[Any], bytes]) -> bytes:
+        """Read again when an answer breaks off: boto3's own retries end where the body begins."""
+        with store_errors():
+            client = self._client.get()
+            try:
+                return read(client)
+            except _BROKEN_OFF:
+                return read(client)
+
+
+def _body(answer: Any) -> bytes:
+    with answer["Body"] as body:
+        return bytes(body.read())
+
+
+def _range(client: Any, where: Mapping[str, str], wanted: str) -> bytes:
+    try:
+        return _body(client.get_object(**where, Range=wanted))
+    except ClientError as error:
+        # The range begins behind the end.
+        if error_code(error) in ("InvalidRange", "416"):
+            return b""
+        raise
