@@ -1,0 +1,225 @@
+"""The service as Python sees it: one method for each thing a client can ask."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx
+
+from lungline.client.archive import PIECE_BYTES, zip_films
+from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
+from lungline.client.films import FilmFile
+from lungline.client.jobs import Job, Page
+from lungline.client.retry import Retry
+from lungline.client.transport import Body, Transport
+
+ResultsFormat = Literal["csv", "ndjson"]
+Sent = Callable[[int], None]
+
+FIRST_POLL_SECONDS = 0.1
+LONGEST_POLL_SECONDS = 1.0
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobOptions:
+    """What a client may say of a job; None leaves it to the service.
+
+    Attributes:
+        name: Shown to people, never used as a key.
+        bundle: `name` or `name@version`.
+        priority: `interactive`, `normal` or `bulk`.
+    """
+
+    name: str | None = None
+    bundle: str | None = None
+    priority: str | None = None
+
+    @property
+    def parameters(self) -> dict[str, str | int | None]:
+        """As query parameters."""
+        return {"name": self.name, "bundle": self.bundle, "priority": self.priority}
+
+
+def _ignore(total: int) -> None:
+    """Nobody wants to know how many bytes were sent."""
+
+
+class LunglineClient:
+    """Talks to one service; use it in a `with` block. Safe to share between threads.
+
+    Every method raises `ServiceUnreachable` when nobody answers and `ServiceError` when the
+    service answers with a problem; both only after the tries that `retry` allows.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        retry: Retry | None = None,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Connect when first used.
+
+        Args:
+            url: Where the service is.
+            retry: How often to try; by default 4 times within about two seconds.
+            transport: Another way to carry requests, for tests.
+
+        Raises:
+            ConfigurationError: `url` is no http or https address.
+        """
+        self._transport = Transport(url, retry or Retry(), transport)
+
+    def __enter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def submit_films(
+        self, films: Sequence[FilmFile], options: JobOptions | None = None, sent: Sent = _ignore
+    ) -> Job:
+        """Submit films as one job: one film as it is, several in one zip made on the way.
+
+        Args:
+            films: At least one; see `gather`.
+            options: Of the job.
+            sent: Told how many bytes were sent so far; a repeated request begins again.
+
+        Raises:
+            InputUnusable: A film cannot be read.
+        """
+        if len(films) == 1:
+            film = films[0]
+            body = _file_body(film.path, sent)
+            return self._submit(body, film_type(film.path), options, film.name, film.size)
+        return self._submit(lambda: zip_films(films, sent), "application/zip", options)
+
+    def submit_archive(
+        self, path: Path, options: JobOptions | None = None, sent: Sent = _ignore
+    ) -> Job:
+        """Submit a zip of films as one job, as it is.
+
+        Args:
+            path: The zip file.
+            options: Of the job.
+            sent: Told how many bytes were sent so far; a repeated request begins again.
+
+        Raises:
+            InputUnusable: The file cannot be read.
+        """
+        body = _file_body(path, sent)
+        size = path.stat().st_size
+        return self._submit(body, "application/zip", options, path.name, size)
+
+    def job(self, job_id: str) -> Job:
+        """Ask where a job stands."""
+        return Job.from_wire(self._transport.get(_job_path(job_id)))
+
+    def watch(self, job_id: str, away: Callable[[str], None] = lambda why: None) -> Iterator[Job]:
+        """Yield the job again and again until it has ended; its last state comes last.
+
+        A service that goes away in between may come back within `PATIENCE_SECONDS`.
+
+        Args:
+            job_id: Which job.
+            away: Told why when the service does not answer.
+        """
+        pause = FIRST_POLL_SECONDS
+        seen_at = time.monotonic()
+        while True:
+            try:
+                job = self.job(job_id)
+            except (ServiceUnreachable, ServiceError) as error:
+                temporary = isinstance(error, ServiceUnreachable) or error.temporary
+                if not temporary or time.monotonic() - seen_at > PATIENCE_SECONDS:
+                    raise
+                away(error.message)
+                time.sleep(LONGEST_POLL_SECONDS)
+                continue
+            seen_at = time.monotonic()
+            yield job
+            if job.status.terminal:
+                return
+            time.sleep(pause)
+            pause = min(pause * 1.3, LONGEST_POLL_SECONDS)
+
+    def cancel(self, job_id: str) -> Job:
+        """Cancel a job: films that wait are not read; cancelling twice does no harm."""
+        return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/cancel"))
+
+    def items(self, job_id: str, *, status: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yield a job's items with their findings, page by page."""
+        cursor: str | None = None
+        while True:
+            path = f"{_job_path(job_id)}/items"
+            answer = self._transport.get(path, cursor=cursor, status=status)
+            page = Page(tuple(answer["items"]), answer.get("next"))
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = page.next
+
+    @contextmanager
+    def results(self, job_id: str, kind: ResultsFormat = "csv") -> Iterator[Iterator[bytes]]:
+        """Open a job's results as a stream of bytes, in the order of submission."""
+        with self._transport.stream(f"{_job_path(job_id)}/results", format=kind) as response:
+            yield response.iter_bytes()
+
+    def _submit(
+        self,
+        body: Body,
+        content_type: str,
+        options: JobOptions | None,
+        filename: str | None = None,
+        size: int | None = None,
+    ) -> Job:
+        headers = {"Content-Type": content_type, "Idempotency-Key": uuid.uuid4().hex}
+        if size is not None:  # else the body goes in chunks
+            headers["Content-Length"] = str(size)
+        parameters = {**(options or JobOptions()).parameters, "filename": filename}
+        wire = self._transport.post("/v1/jobs", body=body, parameters=parameters, headers=headers)
+        return Job.from_wire(wire)
+
+
+def film_type(path: Path) -> str:
+    """Return the media type of a film by its first bytes; the service looks for itself."""
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"\x89PNG"):
+        return "image/png"
+    return "image/jpeg" if head.startswith(b"\xff\xd8") else "application/dicom"
+
+
+def _job_path(job_id: str) -> str:
+    if not job_id.isalnum():  # it becomes part of an address
+        raise InputUnusable(f"{job_id!r} is no job id: those have 32 hexadecimal digits")
+    return f"/v1/jobs/{job_id}"
+
+
+def _file_body(path: Path, sent: Sent) -> Body:
+    def pieces() -> Iterator[bytes]:
+        try:
+            with path.open("rb") as file:
+                while piece := file.read(PIECE_BYTES):
+                    yield piece
+                    sent(file.tell())
+        except OSError as error:
+            raise InputUnusable(f"{path}: cannot be read ({error.strerror})") from None
+
+    return pieces

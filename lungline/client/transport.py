@@ -1,0 +1,166 @@
+"""Requests to the service: retries, and problems turned into errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+import lungline
+from lungline.client.errors import ServiceError, ServiceUnreachable
+from lungline.client.retry import Retry
+from lungline.errors import ConfigurationError
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Body = Callable[[], Iterator[bytes]]
+T = TypeVar("T")
+
+
+class Transport:
+    """One connection pool to one service."""
+
+    def __init__(self, url: str, retry: Retry, transport: httpx.BaseTransport | None) -> None:
+        """Connect when first used.
+
+        Args:
+            url: Where the service is.
+            retry: How often to try.
+            transport: Another way to carry requests, for tests.
+
+        Raises:
+            ConfigurationError: `url` is no http or https address.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError(
+                f"LUNGLINE_URL must be an address such as http://127.0.0.1:8570, not {url!r}"
+            )
+        self._url = url.rstrip("/")
+        self._retry = retry
+        self._http = httpx.Client(
+            base_url=self._url,
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            headers={"User-Agent": f"lungline/{lungline.__version__}"},
+            transport=transport,
+            trust_env=parts.hostname not in LOOPBACK,  # no proxy stands before this machine
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def get(self, path: str, **parameters: str | int | None) -> Any:
+        """GET a JSON document; tried again when the service is away."""
+        return self._repeat(lambda: self._json("GET", path, params=_present(parameters)))
+
+    def post(
+        self,
+        path: str,
+        *,
+        body: Body | None = None,
+        parameters: Mapping[str, str | int | None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
+    ) -> Any:
+        """POST a body that is made anew for each try.
+
+        Args:
+            path: Below the service's address.
+            body: Makes the chunks of the body.
+            parameters: Of the query; those that are None are left out.
+            headers: Further headers.
+            repeat: Whether the request may be repeated without doing its work twice.
+        """
+
+        def send() -> Any:
+            content = body() if body else None
+            query = _present(parameters or {})
+            return self._json("POST", path, params=query, headers=headers, content=content)
+
+        return self._repeat(send) if repeat else send()
+
+    @contextmanager
+    def stream(self, path: str, **parameters: str | int | None) -> Iterator[httpx.Response]:
+        """GET something long; the start is tried again, a break in the middle is an error."""
+
+        def begin() -> httpx.Response:
+            request = self._http.build_request("GET", path, params=_present(parameters))
+            response = self._http.send(request, stream=True)
+            try:
+                _check(response)
+            except BaseException:
+                response.close()
+                raise
+            return response
+
+        response = self._repeat(begin)
+        try:
+            with self._connection_errors():
+                yield response
+        finally:
+            response.close()
+
+    def _json(self, method: str, path: str, **request: Any) -> Any:
+        response = self._http.request(method, path, **request)
+        _check(response)
+        try:
+            return response.json()
+        except ValueError:
+            raise self._unreachable("what answers there is not Lungline") from None
+
+    def _repeat(self, send: Callable[[], T]) -> T:
+        failures = 0
+        while True:
+            try:
+                with self._connection_errors():
+                    return send()
+            except (ServiceUnreachable, ServiceError) as error:
+                failures += 1
+                if failures >= self._retry.tries or not _worth_repeating(error):
+                    raise
+                time.sleep(self._retry.wait(failures, error.retry_after))
+
+    @contextmanager
+    def _connection_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TimeoutException:
+            raise self._unreachable("it did not answer in time") from None
+        except httpx.HTTPError as error:
+            raise self._unreachable(str(error) or type(error).__name__) from None
+
+    def _unreachable(self, why: str) -> ServiceUnreachable:
+        return ServiceUnreachable(
+            f"no answer from the service at {self._url} ({why}): start it with `lungline up`, "
+            "or set LUNGLINE_URL to its address"
+        )
+
+
+def _worth_repeating(error: ServiceUnreachable | ServiceError) -> bool:
+    return isinstance(error, ServiceUnreachable) or error.temporary
+
+
+def _present(parameters: Mapping[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
+def _check(response: httpx.Response) -> None:
+    if response.is_success:
+        return
+    response.read()
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {}
+    after = response.headers.get("Retry-After", "")
+    retry_after = int(after) if after.isdigit() else None
+    raise ServiceError(
+        response.status_code, problem if isinstance(problem, dict) else {}, retry_after
+    )
