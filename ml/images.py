@@ -1,0 +1,20 @@
+"""Grey pictures of a data set, read from files that are known to be good."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as (height, width), 8-bit grey.
+
+    Raises:
+        ValueError: The file is missing or no picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise ValueError(f"{path} is missing or cannot be read as a picture")
+    grey: NDArray[np.uint8] = picture
+    return grey
