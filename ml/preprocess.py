@@ -59,13 +59,25 @@ def lung_region(mask: NDArray[np.uint8], p: Preprocessing) -> Region:
         mask: A cleaned lung mask, 0 or 255, in any geometry of the film.
         p: The bundle's preprocessing.
     """
-    box = lung_box(mask)
-    if box is None or count_lungs(mask) < 2 or _implausible(box):
+    return lung_margin_region(plausible_box(mask), p)
+
+
+def lung_margin_region(box: Region | None, p: Preprocessing) -> Region:
+    """Widen a lung box by the margin; the whole film where there is no box."""
+    if box is None:
         return WHOLE_FILM
     dx, dy = p.lung_margin * (box.x1 - box.x0), p.lung_margin * (box.y1 - box.y0)
     return Region(
         max(0.0, box.x0 - dx), max(0.0, box.y0 - dy), min(1.0, box.x1 + dx), min(1.0, box.y1 + dy)
     )
+
+
+def plausible_box(mask: NDArray[np.uint8]) -> Region | None:
+    """Bound both lungs of a cleaned mask, without margin; None where they were not found."""
+    box = lung_box(mask)
+    if box is None or count_lungs(mask) < 2 or _implausible(box):
+        return None
+    return box
 
 
 def classifier_input(

@@ -1,0 +1,66 @@
+"""Command line of the models: `python -m ml --help`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+train = typer.Typer(no_args_is_help=True, help="Train a network; the same command continues.")
+app.add_typer(train, name="train")
+
+Data = Annotated[Path, typer.Option(help="Folder of the data set; it holds manifest.csv.")]
+
+
+@train.command()
+def segmenter(
+    data: Data,
+    run: Annotated[Path, typer.Option(help="Folder of this run.")] = Path("runs/segmenter"),
+    epochs: Annotated[int, typer.Option(help="Passes over the training films.")] = 4,
+    seed: Annotated[int, typer.Option(help="Seed of split, weights and augmentation.")] = 1,
+) -> None:
+    """Train the U-Net that finds the lungs (about ten minutes on two cores)."""
+    from ml.training.runs import RunFolder
+    from ml.training.segmenter import train_segmenter
+    from ml.training.settings import SegmenterSettings
+
+    train_segmenter(data, RunFolder(run), SegmenterSettings(epochs=epochs, seed=seed), typer.echo)
+
+
+@train.command()
+def classifier(
+    data: Data,
+    segmenter: Annotated[Path, typer.Option(help="The trained segmenter.")] = Path(
+        "runs/segmenter/model.keras"
+    ),
+    run: Annotated[Path, typer.Option(help="Folder of this run.")] = Path("runs/classifier"),
+    epochs: Annotated[int, typer.Option(help="Epochs over all sizes.")] = 28,
+    seed: Annotated[int, typer.Option(help="Seed of split, weights and augmentation.")] = 1,
+) -> None:
+    """Train CheXNet on lung crops (about an hour on two cores)."""
+    from ml.training.classifier import train_classifier
+    from ml.training.runs import RunFolder
+    from ml.training.settings import ClassifierSettings
+
+    settings = ClassifierSettings(epochs=epochs, seed=seed)
+    train_classifier(data, segmenter, RunFolder(run), settings, typer.echo)
+
+
+@app.command()
+def demo_films(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for the films.")] = Path("ml/demofilms/films"),
+    each: Annotated[int, typer.Option(help="Films of each label.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 7,
+) -> None:
+    """Draw synthetic films from a statistical model of the training films' appearance."""
+    from ml.demofilms.sampler import Sampling, make_demo_films
+
+    make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
+
+
+if __name__ == "__main__":
+    app()

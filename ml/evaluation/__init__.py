@@ -1,0 +1,1 @@
+"""How well a bundle reads: figures, calibration, the table and the report."""
