@@ -25,7 +25,7 @@ def write_films(folder: Path, count: int, seed: int) -> list[Path]:
     if not sources:
         raise FileNotFoundError(f"no demo films in {DEMO_FILMS}")
     folder.mkdir(parents=True, exist_ok=True)
-    films = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sources]
+    films = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in sources]
     random = np.random.default_rng(seed)
     paths = []
     for index in range(count):

@@ -14,16 +14,16 @@ ROLES = ("valkey", "gunicorn", "analyze", "expand", "control", "beat")
 
 
 class PeakMemory:
-    """Samples resident memory of a process and its descendants every 0.2 s.
+    """Samples the resident memory of this process's descendants every 0.2 s.
 
     Attributes:
         peak_mb: Largest sum seen for each role, in MiB.
     """
 
-    def __init__(self, pid: int) -> None:
-        """Watch the tree below `pid`."""
+    def __init__(self) -> None:
+        """Watch the tree below this process."""
         self.peak_mb: dict[str, float] = {}
-        self._root = psutil.Process(pid)
+        self._root = psutil.Process()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -49,7 +49,7 @@ class PeakMemory:
 
     def _sample(self) -> dict[str, float]:
         sizes: defaultdict[str, float] = defaultdict(float)
-        for process in [self._root, *self._root.children(recursive=True)]:
+        for process in self._root.children(recursive=True):
             try:
                 line = " ".join(process.cmdline())
                 size = process.memory_info().rss / MIB
@@ -60,4 +60,4 @@ class PeakMemory:
 
 
 def _role(command_line: str) -> str:
-    return next((role for role in ROLES if role in command_line), "supervisor")
+    return next((role for role in ROLES if role in command_line), "other")

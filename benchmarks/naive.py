@@ -34,7 +34,7 @@ def _seconds_per_film(bundle: Path, folder: Path) -> float:
     def read(path: Path) -> None:
         film = decode(path.read_bytes()).pixels
         lungs = segmenter.predict(segmenter_input(film, preprocessing)[None], verbose=0)
-        mask = clean_mask(lungs[0, ..., 0])
+        mask, _ = clean_mask(lungs[0, ..., 0])
         region = lung_region(mask, preprocessing)
         classifier.predict(classifier_input(film, region, preprocessing)[None], verbose=0)
 
