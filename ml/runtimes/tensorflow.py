@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from ml.bundle import Bundle
@@ -29,15 +28,12 @@ class TensorFlowRuntime:
 
     def segment(self, batch: Batch) -> Batch:
         """See `Runtime.segment`."""
-        return np.asarray(self._segmenter(batch), np.float32)[..., 0]
+        return self._segmenter(batch).numpy()[..., 0]
 
     def classify(self, batch: Batch) -> tuple[Batch, Batch]:
         """See `Runtime.classify`."""
         outputs = self._classifier(batch)
-        return (
-            np.asarray(outputs["logits"], np.float32),
-            np.asarray(outputs["activation"], np.float32),
-        )
+        return outputs["logits"].numpy(), outputs["activation"].numpy()
 
 
 class _Network:
