@@ -81,7 +81,9 @@ def gather(paths: Sequence[Path]) -> Inputs:
 def _named_film(path: Path) -> FilmFile:
     reason = _why_not_a_film(path)
     if reason:
-        raise InputUnusable(f"{path}: {reason}; a folder, a film (JPEG, PNG, DICOM) or a zip is")
+        raise InputUnusable(
+            f"{path}: {reason}; submit films (JPEG, PNG, DICOM), folders of films or zip archives"
+        )
     return FilmFile(path, _readable(path.name), path.stat().st_size)
 
 

@@ -24,6 +24,8 @@ STOP_ORDER: tuple[tuple[str, ...], ...] = ((BEAT,), WORKERS, (API,), (BROKER,))
 
 # A worker's soft shutdown takes 10 s at most (lungline/queueing.py) before it hands films back.
 WORKER_GRACE_SECONDS = 15.0
+# gunicorn gives uploads under way 20 s (api/gunicorn.py).
+API_GRACE_SECONDS = 22.0
 GRACE_SECONDS = 5.0
 
 
@@ -85,7 +87,7 @@ class Plan:
         command = _python(
             "gunicorn", "api.wsgi:app", "-c", "api/gunicorn.py", "--bind", f"fd://{descriptor}"
         )
-        return PartSpec(API, command, keep=(descriptor,))
+        return PartSpec(API, command, API_GRACE_SECONDS, keep=(descriptor,))
 
     @property
     def workers(self) -> tuple[PartSpec, ...]:

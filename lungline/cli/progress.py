@@ -1,0 +1,94 @@
+"""Progress of an upload and of a job, for people: bars on a terminal, a few lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TransferSpeedColumn,
+)
+
+from lungline.cli.console import duration, messages, size, tell
+from lungline.client import Job
+from lungline.client.client import Sent
+from lungline.domain import JobStatus
+
+LINE_EVERY_SECONDS = 15.0
+
+
+@contextmanager
+def sending(what: str, total: int) -> Iterator[Sent]:
+    """Show how many of `total` bytes are sent; yields what is told of them."""
+    console = messages()
+    if not console.is_terminal:
+        tell(f"Sending {what} ({size(total)})")
+        yield lambda sent: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    speed = (DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, *speed, console=console, transient=True) as progress:
+        task = progress.add_task(f"Sending {what}", total=total)
+        yield lambda sent: progress.update(task, completed=sent)
+
+
+def show_reading(states: Iterable[Job]) -> Job:
+    """Show a job's progress until it has ended.
+
+    Args:
+        states: The job again and again, at least once; see `LunglineClient.watch`.
+
+    Returns:
+        Its last state.
+    """
+    console = messages()
+    if not console.is_terminal:
+        return _lines(states)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    counts = TextColumn("{task.completed:.0f} of {task.total:.0f} films  {task.fields[pace]}")
+    with Progress(*columns, counts, console=console, transient=True) as progress:
+        task = progress.add_task("Reading", total=1, pace="")
+        for job in states:
+            _update(progress, task, job)
+    return job
+
+
+def _update(progress: Progress, task: TaskID, job: Job) -> None:
+    progress.update(
+        task,
+        description="Unpacking and reading" if job.status is JobStatus.EXPANDING else "Reading",
+        completed=job.counts.done,
+        total=max(expected(job), 1),
+        pace=pace(job),
+    )
+
+
+def _lines(states: Iterable[Job]) -> Job:
+    told_at = time.monotonic()
+    for job in states:
+        if time.monotonic() - told_at >= LINE_EVERY_SECONDS:
+            tell(f"{job.counts.done} of {expected(job)} films read  {pace(job)}")
+            told_at = time.monotonic()
+    return job
+
+
+def expected(job: Job) -> int:
+    """Films that the job has, or will have once its archive is unpacked."""
+    return max(job.counts.total, job.entries_total or 0)
+
+
+def pace(job: Job) -> str:
+    """`12.3 films/s, 8 s left`, as far as it is known."""
+    parts = []
+    if job.films_per_second:
+        parts.append(f"{job.films_per_second:.1f} films/s")
+    if job.eta_seconds:
+        parts.append(f"{duration(job.eta_seconds)} left")
+    return ", ".join(parts)

@@ -1,0 +1,101 @@
+"""`lungline results`: findings out."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from lungline.cli.app import app
+from lungline.cli.console import tell
+from lungline.cli.service import UrlOption, connect
+from lungline.cli.status import JobArgument
+from lungline.client import LunglineClient, ResultsFormat
+
+EXAMPLES = """Examples:
+
+lungline results 019ab3c1f2e47d0f8b1c2d3e4f506172 --output findings.csv
+
+lungline results 019ab3c1f2e47d0f8b1c2d3e4f506172 --format ndjson | head
+"""
+
+
+class FormatName(StrEnum):
+    """Formats of results."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+
+
+@app.command(epilog=EXAMPLES)
+def results(
+    job_id: JobArgument,
+    kind: Annotated[
+        FormatName | None,
+        typer.Option("--format", "-f", help="Form of the results [csv, or by the file's name]."),
+    ] = None,
+    path: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; without it, standard output."),
+    ] = None,
+    url: UrlOption = None,
+) -> None:
+    """Write a job's findings, one line a film. Films that are not read yet are there too."""
+    chosen = kind.value if kind else format_of(path)
+    with connect(url) as client:
+        if path is None:
+            _copy(client, job_id, chosen, sys.stdout.buffer)
+        else:
+            save_results(client, job_id, path, chosen)
+
+
+def format_of(path: Path | None) -> ResultsFormat:
+    """Choose the format by a file's name."""
+    return "ndjson" if path and path.suffix.lower() in {".ndjson", ".jsonl"} else "csv"
+
+
+def save_results(
+    client: LunglineClient, job_id: str, path: Path, kind: ResultsFormat | None = None
+) -> None:
+    """Write a job's findings into a file: all of them, or the file stays as it was."""
+    with _whole_file(path) as file:
+        _copy(client, job_id, kind or format_of(path), file)
+    tell(f"Wrote the findings to {path}")
+
+
+def _copy(client: LunglineClient, job_id: str, kind: ResultsFormat, target: BinaryIO) -> None:
+    with client.results(job_id, kind) as pieces:
+        for piece in pieces:
+            target.write(piece)
+    target.flush()
+
+
+@contextmanager
+def _whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Write beside `path`, and take its place when all is written."""
+    if path.exists() and not path.is_file():  # such as /dev/stdout
+        with path.open("wb") as file:
+            yield file
+        return
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

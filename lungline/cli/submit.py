@@ -1,0 +1,81 @@
+"""`lungline submit`: films in."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lungline.cli.app import app
+from lungline.cli.console import output, tell
+from lungline.cli.ending import exit_code_of_job, tell_end
+from lungline.cli.exits import ExitCode
+from lungline.cli.progress import show_reading
+from lungline.cli.service import UrlOption, connect
+from lungline.cli.submitting import away_once, find_films, submit_all
+from lungline.client import Job, JobOptions, LunglineClient
+
+EXAMPLES = """Examples:
+
+lungline submit film.png --watch
+
+lungline submit ward-3/ more/ --name "night shift" --watch
+
+lungline submit films.zip --priority bulk
+
+lungline submit films/ --json | jq -r .id
+"""
+
+
+class PriorityName(StrEnum):
+    """Priorities as people write them."""
+
+    INTERACTIVE = "interactive"
+    NORMAL = "normal"
+    BULK = "bulk"
+
+
+@app.command(epilog=EXAMPLES)
+def submit(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Films (JPEG, PNG, DICOM), folders of films, zip archives."),
+    ],
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Wait until the films are read.")
+    ] = False,
+    name: Annotated[str | None, typer.Option(help="What people call the job.")] = None,
+    bundle: Annotated[
+        str | None, typer.Option(help="Model bundle, as NAME or NAME@VERSION.")
+    ] = None,
+    priority: Annotated[PriorityName | None, typer.Option(help="Which jobs go first.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each job as one line of JSON.")
+    ] = False,
+    url: UrlOption = None,
+) -> None:
+    """Submit films: all films and folders as one job, each archive as one more.
+
+    Prints the ids of the jobs. Other files in a folder are left out with a note. With --watch the
+    exit code is 3 when not every film was read.
+    """
+    inputs = find_films(paths)
+    options = JobOptions(name=name, bundle=bundle, priority=priority)
+    with connect(url) as client:
+        jobs = list(submit_all(client, inputs, options))
+        ended = [_follow(client, job) if watch else job for job in jobs]
+    for job in ended:
+        output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True, markup=False)
+    if watch:
+        raise typer.Exit(max((exit_code_of_job(job) for job in ended), default=ExitCode.DONE))
+    if not as_json:
+        tell(f"Follow with: lungline status {jobs[0].id} --watch", style="dim")
+
+
+def _follow(client: LunglineClient, job: Job) -> Job:
+    last = show_reading(client.watch(job.id, away_once()))
+    tell_end(last)
+    return last
