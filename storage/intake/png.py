@@ -1,0 +1,71 @@
+"""PNG: chunks that make the picture are copied, the others dropped; no pixel is touched."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from lungline.errors import FilmRejected
+from storage.intake.cleaned import Cleaned
+from storage.intake.exif import EXIF_MARK, UPRIGHT, minimal_exif, orientation_of
+from storage.intake.limits import FilmLimits
+from storage.intake.sniff import PNG_MAGIC
+
+_HEADER_BYTES = 13
+_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+"""PNG (third edition), 11.2 and 11.3.1: all that decides the pixels. Texts, times, profiles,
+animations and private chunks are dropped."""
+
+
+def clean_png(data: bytes, limits: FilmLimits) -> Cleaned:
+    """Drop every chunk that does not make the picture, and all EXIF but the orientation.
+
+    A file that was cut behind its header passes: its reading fails, with `truncated`.
+
+    Raises:
+        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense,
+            `too_many_pixels`.
+    """
+    width, height = _shape(data)
+    limits.check_shape(width, height)
+    pieces: list[bytes | memoryview] = [PNG_MAGIC]
+    orientation = None
+    for name, body, whole in _chunks(data):
+        if name in _PICTURE:
+            pieces.append(whole)
+        elif name == b"eXIf" and orientation is None:
+            orientation = orientation_of(bytes(body).removeprefix(EXIF_MARK))
+    if orientation not in (None, UPRIGHT):
+        pieces.insert(2, _chunk(b"eXIf", minimal_exif(orientation or UPRIGHT)))
+    return Cleaned(b"".join(pieces), width, height)
+
+
+def _shape(data: bytes) -> tuple[int, int]:
+    if len(data) < len(PNG_MAGIC) + 8 + _HEADER_BYTES + 4:
+        raise FilmRejected("truncated", "The PNG ends before its header does. Send it again.")
+    length, name, width, height = struct.unpack_from(">I4sII", data, len(PNG_MAGIC))
+    if name != b"IHDR" or length != _HEADER_BYTES:
+        raise FilmRejected("undecodable", "The PNG does not begin with its header.")
+    return width, height
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    """Each chunk's name, body and whole bytes, up to the end chunk.
+
+    Where the file was cut, the rest of the picture's data is given and other chunks are not.
+    """
+    view, at = memoryview(data), len(PNG_MAGIC)
+    while at + 8 <= len(data):
+        length, name = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end <= len(data) or name == b"IDAT":
+            yield name, view[at + 8 : end - 4], view[at:end]
+        if name == b"IEND":
+            return
+        at = end
+
+
+def _chunk(name: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(name + body)
+    return struct.pack(">I4s", len(body), name) + body + struct.pack(">I", checksum)
