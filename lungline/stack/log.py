@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from threading import Thread
@@ -49,7 +50,8 @@ class PartLog:
     def close(self) -> None:
         """Close the file."""
         self.drain()
-        self._file.close()
+        with suppress(OSError):  # the disk is full: what is lost is lost
+            self._file.close()
 
     def _copy(self, pipe: BinaryIO) -> None:
         with pipe:

@@ -61,6 +61,10 @@ class Supervisor:
         """What the stack still waits for before it is ready."""
         return list(self._missing)
 
+    def pids(self) -> dict[str, int | None]:
+        """The process ids of the parts by name; None between two lives."""
+        return {name: part.pid for name, part in dict(self._parts).items()}
+
     def notices(self) -> list[str]:
         """Take what happened since the last call, for people."""
         taken = []

@@ -1,0 +1,140 @@
+"""The supervisor with real processes, small ones."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from lungline.stack import StackFailed, Supervisor
+from tests.factories.stacks import STUBBORN, TinyPlan, tiny_plan
+
+
+@contextmanager
+def running(plan: TinyPlan) -> Iterator[Supervisor]:
+    supervisor = Supervisor(plan)
+    supervisor.start()
+    try:
+        yield supervisor
+    finally:
+        supervisor.stop()
+        supervisor.join()
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def descendants() -> list[psutil.Process]:
+    return psutil.Process().children(recursive=True)
+
+
+def test_stack_gets_ready_and_stops_in_order_without_leaving_a_process(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    with running(plan) as supervisor:
+        assert supervisor.ready.wait(20)
+        assert supervisor.ready_seconds is not None
+        assert len(descendants()) >= 10  # 6 parts, and the 4 children of the workers
+
+    assert supervisor.failure is None
+    assert descendants() == []
+    assert plan.stop_order[0] == "beat"
+    assert sorted(plan.stop_order[1:]) == ["analyze", "control", "expand"]
+    assert "loaded analyze" in (tmp_path / "logs" / "analyze.log").read_text()
+    assert list((tmp_path / "broker").rglob("*.aof")), "the broker keeps an append-only file"
+
+
+def test_dead_part_is_started_again_and_its_children_are_not_left(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    with running(plan) as supervisor:
+        assert supervisor.ready.wait(20)
+        analyze = supervisor.pids()["analyze"]
+        assert analyze is not None
+        (child,) = psutil.Process(analyze).children()
+
+        os.kill(analyze, signal.SIGKILL)
+
+        eventually(lambda: supervisor.pids()["analyze"] not in {None, analyze})
+        eventually(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+        assert any("analyze died (SIGKILL)" in notice for notice in supervisor.notices())
+
+
+def test_part_that_keeps_dying_ends_the_stack_with_its_last_words(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, {"beat": "import sys; print('no such host'); sys.exit(3)"})
+    with running(plan) as supervisor:
+        assert supervisor.ended.wait(30)
+
+    assert isinstance(supervisor.failure, StackFailed)
+    assert "beat keeps dying" in supervisor.failure.message
+    assert "exit code 3" in supervisor.failure.message
+    assert supervisor.failure.log_lines == ("no such host",)
+    assert descendants() == []
+
+
+def test_failed_migration_ends_the_stack(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, {"migrate": "import sys; sys.exit('disk is full')"})
+    with running(plan) as supervisor:
+        assert supervisor.ended.wait(20)
+
+    assert isinstance(supervisor.failure, StackFailed)
+    assert "migrate failed (exit code 1)" in supervisor.failure.message
+    assert supervisor.failure.log_lines == ("disk is full",)
+
+
+def test_part_that_does_not_stop_is_killed_when_its_grace_is_over(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, {"beat": STUBBORN}, grace_seconds=0.5)
+    with running(plan) as supervisor:
+        assert supervisor.ready.wait(20)
+        time.sleep(0.3)  # until the script ignores the signal
+        supervisor.stop()
+        assert supervisor.ended.wait(10)
+
+    assert any("beat did not stop in time" in notice for notice in supervisor.notices())
+    assert descendants() == []
+
+
+def test_hard_stop_waits_for_nobody(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, {"beat": STUBBORN}, grace_seconds=60)
+    with running(plan) as supervisor:
+        assert supervisor.ready.wait(20)
+        time.sleep(0.3)
+        supervisor.stop()
+        began = time.monotonic()
+        supervisor.stop(hard=True)
+        assert supervisor.ended.wait(10)
+
+    assert time.monotonic() - began < 5
+    assert descendants() == []
+
+
+def test_stop_while_starting_leaves_nothing(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, {"migrate": "import time; time.sleep(60)"})
+    with running(plan) as supervisor:
+        eventually(lambda: supervisor.pids().get("migrate"))
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 10
+    assert supervisor.failure is None
+    assert not supervisor.ready.is_set()
+    assert descendants() == []
+
+
+def test_broker_that_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path)
+    with running(plan) as supervisor:
+        assert supervisor.ready.wait(20)
+        broker = supervisor.pids()["broker"]
+        assert broker is not None
+
+        os.kill(broker, signal.SIGKILL)
+
+        eventually(lambda: supervisor.pids()["broker"] not in {None, broker})
+        eventually(lambda: plan.folders.socket.exists())
