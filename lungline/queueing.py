@@ -54,10 +54,16 @@ def make_celery(settings: Settings) -> Celery:
         worker_disable_prefetch=True,
         # The default of 4 s kills a child that is still loading its model, for ever.
         worker_proc_alive_timeout=120,
+        # The default waits 10 s before it says that a child died; its permit would hold a place.
+        worker_lost_wait=1.0,
         # On shutdown a batch in work gets this long; then the parent hands its films back.
         worker_soft_shutdown_timeout=10.0,
+        # A broker that goes away takes permits with it, not work: batches in work go on, and the
+        # worker is at full strength as soon as the broker is back.
         worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
         broker_connection_retry_on_startup=True,
