@@ -1,0 +1,212 @@
+"""What the client sends, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from lungline.client import (
+    InputUnusable,
+    JobOptions,
+    LunglineClient,
+    Retry,
+    ServiceError,
+    ServiceUnreachable,
+    gather,
+)
+from lungline.domain import JobStatus
+from lungline.errors import ConfigurationError
+from tests.factories import films
+from tests.factories.services import JOB_ID, Answer, job_wire, problem, scripted
+from tests.fixtures.parts import free_port
+
+QUICK = Retry(tries=3, first_seconds=0.01, most_seconds=0.02)
+ACCEPTED = Answer(job_wire("running"), 202)
+
+
+def client(url: str) -> LunglineClient:
+    return LunglineClient(url, retry=QUICK)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(films.jpeg(number))
+    return tmp_path
+
+
+def test_folder_goes_as_one_zip_in_chunks(folder: Path) -> None:
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        job = lungline.submit_films(gather([folder]).films, JobOptions(name="밤 근무"))
+
+    (request,) = service.seen
+    assert request.path == "/v1/jobs?name=%EB%B0%A4+%EA%B7%BC%EB%AC%B4"
+    assert request.headers["Content-Type"] == "application/zip"
+    assert request.headers["Transfer-Encoding"] == "chunked"
+    assert re.fullmatch("[0-9a-f]{32}", request.headers["Idempotency-Key"])
+    assert zipfile.ZipFile(BytesIO(request.body)).namelist() == ["0.jpg", "1.jpg", "2.jpg"]
+    assert (job.id, job.status, job.counts.total) == (JOB_ID, JobStatus.RUNNING, 2)
+
+
+def test_one_film_goes_as_it_is(folder: Path) -> None:
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit_films(gather([folder / "1.jpg"]).films)
+
+    (request,) = service.seen
+    assert request.path == "/v1/jobs?filename=1.jpg"
+    assert request.headers["Content-Type"] == "image/jpeg"
+    assert request.body == films.jpeg(1)
+
+
+def test_archive_goes_as_it_is_with_its_length(tmp_path: Path) -> None:
+    path = tmp_path / "films.zip"
+    path.write_bytes(b"PK\3\4" + bytes(1_000_000))
+    told: list[int] = []
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit_archive(path, JobOptions(priority="bulk"), told.append)
+
+    (request,) = service.seen
+    assert request.path == "/v1/jobs?priority=bulk&filename=films.zip"
+    assert request.headers["Content-Length"] == "1000004"
+    assert request.body == path.read_bytes()
+    assert told[-1] == 1_000_004
+
+
+def test_submission_is_repeated_with_the_same_key_and_body(folder: Path) -> None:
+    away, cut = problem(503, "store_unavailable", Retry_After="0"), Answer(status=0)
+    with scripted(away, cut, ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit_films(gather([folder]).films)
+
+    assert len(service.seen) == 3
+    assert len({request.headers["Idempotency-Key"] for request in service.seen}) == 1
+    assert len({request.body for request in service.seen}) == 1
+
+
+def test_refusal_is_not_repeated_and_keeps_the_service_s_code(folder: Path) -> None:
+    refusal = problem(413, "too_large", "The body is larger than 2 GiB.")
+    with (
+        scripted(refusal) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceError, match="larger than 2 GiB") as caught,
+    ):
+        lungline.submit_films(gather([folder]).films)
+
+    assert len(service.seen) == 1
+    assert (caught.value.code, caught.value.status) == ("too_large", 413)
+    assert caught.value.request_id == "r1"
+
+
+def test_service_that_stays_away_is_given_up(folder: Path) -> None:
+    with (
+        scripted(problem(503, "database_unavailable")) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceError, match=r"No\."),
+    ):
+        lungline.job(JOB_ID)
+
+    assert len(service.seen) == QUICK.tries
+
+
+def test_nobody_there() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    with client(url) as lungline, pytest.raises(ServiceUnreachable, match="lungline up") as caught:
+        lungline.job(JOB_ID)
+
+    assert url in caught.value.message
+
+
+def test_answer_of_something_else_is_no_job() -> None:
+    with (
+        scripted(Answer(b"<html>hello</html>")) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceUnreachable, match="not Lungline"),
+    ):
+        lungline.job(JOB_ID)
+
+
+def test_problem_without_a_document_still_says_something() -> None:
+    with (
+        scripted(Answer(b"gateway", 418)) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceError, match="HTTP status 418") as caught,
+    ):
+        lungline.job(JOB_ID)
+
+    assert caught.value.code == "http_418"
+
+
+def test_watch_goes_on_until_the_job_has_ended_through_an_outage() -> None:
+    away: list[str] = []
+    outage = [problem(503, "database_unavailable")] * QUICK.tries
+    states = (Answer(job_wire("expanding")), *outage, Answer(job_wire("succeeded")))
+    with scripted(*states) as service, client(service.url) as lungline:
+        seen = [job.status for job in lungline.watch(JOB_ID, away.append)]
+
+    assert seen == [JobStatus.EXPANDING, JobStatus.SUCCEEDED]
+    assert away == ["No."]
+
+
+def test_items_come_page_by_page() -> None:
+    pages = (
+        Answer({"items": [{"seq": 0}, {"seq": 1}], "next": "c1"}),
+        Answer({"items": [{"seq": 2}], "next": None}),
+    )
+    with scripted(*pages) as service, client(service.url) as lungline:
+        items = list(lungline.items(JOB_ID, status="failed"))
+
+    assert [item["seq"] for item in items] == [0, 1, 2]
+    assert service.seen[1].path == f"/v1/jobs/{JOB_ID}/items?cursor=c1&status=failed"
+
+
+def test_results_are_a_stream() -> None:
+    with (
+        scripted(Answer(b"item_id,name\n" * 1000)) as service,
+        client(service.url) as lungline,
+        lungline.results(JOB_ID, "csv") as pieces,
+    ):
+        assert b"".join(pieces) == b"item_id,name\n" * 1000
+
+    assert service.seen[0].path == f"/v1/jobs/{JOB_ID}/results?format=csv"
+
+
+def test_results_of_an_unknown_job_are_an_error() -> None:
+    with (
+        scripted(problem(404, "job_not_found")) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceError) as caught,
+        lungline.results(JOB_ID),
+    ):
+        pass
+
+    assert caught.value.code == "job_not_found"
+
+
+def test_cancel() -> None:
+    with scripted(Answer(job_wire("cancelled"))) as service, client(service.url) as lungline:
+        assert lungline.cancel(JOB_ID).status is JobStatus.CANCELLED
+
+    assert (service.seen[0].method, service.seen[0].path) == ("POST", f"/v1/jobs/{JOB_ID}/cancel")
+
+
+@pytest.mark.parametrize("job_id", ["", "../items", "a b", "x?y"])
+def test_what_is_no_job_id_never_becomes_an_address(job_id: str) -> None:
+    with client("http://127.0.0.1:1") as lungline, pytest.raises(InputUnusable, match="job id"):
+        lungline.job(job_id)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8570", "ftp://x", "http://"])
+def test_address_that_is_none(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="LUNGLINE_URL"):
+        client(url)
+
+
+def test_waits_double_up_to_a_limit_and_follow_the_service() -> None:
+    retry = Retry(first_seconds=1, most_seconds=4)
+
+    assert all(retry.wait(failures) <= min(2 ** (failures - 1), 4) for failures in range(1, 9))
+    assert retry.wait(1, retry_after=3) == 3
+    assert retry.wait(1, retry_after=3600) == 4
