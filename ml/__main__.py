@@ -50,6 +50,78 @@ def classifier(
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, of either network.")],
+    checkpoint: Annotated[
+        bool, typer.Option(help="Export a run that has not ended, as it is now.")
+    ] = False,
+) -> None:
+    """Write a run's model for Keras and for OpenVINO into RUN/export."""
+    from ml.export import export_model
+    from ml.training.finished import trained_model
+    from ml.training.runs import RunFolder
+
+    export_model(trained_model(RunFolder(run), checkpoint=checkpoint), run / "export")
+    typer.echo(f"exported to {run / 'export'}")
+
+
+@app.command()
+def publish(
+    run: Annotated[Path, typer.Argument(help="Folder of an exported classifier run.")],
+    name: Annotated[str, typer.Option(help="The bundle's name.")],
+    version: Annotated[str, typer.Option(help="The bundle's version.")],
+    out: Annotated[Path, typer.Option(help="Folder that holds bundles.")] = Path("ml/bundles"),
+    segmenter: Annotated[Path, typer.Option(help="Folder of the exported segmenter run.")] = Path(
+        "runs/segmenter"
+    ),
+) -> None:
+    """Calibrate on validation films and write the bundle OUT/NAME."""
+    from ml.publish import publish as publish_bundle
+    from ml.training.runs import RunFolder
+
+    bundle = publish_bundle(
+        RunFolder(run), RunFolder(segmenter), out / name, name, version, typer.echo
+    )
+    typer.echo(f"{bundle.key} written to {bundle.path}, checksum {bundle.checksum}")
+
+
+@app.command()
+def evaluate(
+    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle to judge.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder for figures.json.")],
+    split: Annotated[str, typer.Option(help="Part of the data set: train or test.")] = "test",
+    runtime: Annotated[str, typer.Option(help="openvino or tensorflow.")] = "openvino",
+    write_manifest: Annotated[
+        bool, typer.Option(help="Record the figures in the manifest and the model card.")
+    ] = False,
+) -> None:
+    """Read a data set with a bundle, print the figures, write them as JSON.
+
+    Each scoring of a test part adds a line to SCORINGS.md beside the bundle: score the bundle
+    that is to be kept, not one after another to choose among them.
+    """
+    from datetime import UTC, datetime
+
+    from ml.analyzer import Analyzer
+    from ml.datasets import read_manifest
+    from ml.evaluation.evaluate import evaluate as evaluate_films
+    from ml.evaluation.report import log_scoring, table, write_json
+
+    analyzer = Analyzer.load(bundle, runtime)
+    figures = evaluate_films(analyzer, read_manifest(data, split), typer.echo)
+    typer.echo(table(figures))
+    write_json(out / "figures.json", analyzer.bundle, {"split": split, "runtime": runtime}, figures)
+    if split == "test":
+        log = bundle.parent / "SCORINGS.md"
+        log_scoring(log, analyzer.bundle, runtime, figures, datetime.now(UTC))
+    if write_manifest:
+        from ml.publish import record_figures
+
+        typer.echo(f"checksum now {record_figures(analyzer.bundle, split, figures).checksum}")
+
+
+@app.command()
 def demo_films(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the films.")] = Path("ml/demofilms/films"),

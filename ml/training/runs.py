@@ -80,6 +80,19 @@ class RunFolder:
                 variable.assign(state[f"optimizer_{i}"])
             return int(state["epoch"]), [state[f"averaged_{i}"] for i in range(count)]
 
+    def averaged_weights(self) -> Weights:
+        """Read the averaged weights of the last epoch.
+
+        Raises:
+            ValueError: No epoch has ended yet.
+        """
+        path = self.path / "checkpoint.npz"
+        if not path.exists():
+            raise ValueError(f"{self.path} has no checkpoint: no epoch of it has ended")
+        with np.load(path, allow_pickle=False) as state:
+            count = sum(name.startswith("averaged_") for name in state.files)
+            return [state[f"averaged_{i}"] for i in range(count)]
+
     def append_history(self, row: dict[str, float | int]) -> None:
         """Add an epoch to `history.csv`; an epoch that was run before a kill is replaced."""
         path = self.path / "history.csv"
