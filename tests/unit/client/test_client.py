@@ -21,7 +21,7 @@ from lungline.client import (
 from lungline.domain import JobStatus
 from lungline.errors import ConfigurationError
 from tests.factories import films
-from tests.factories.services import JOB_ID, Answer, job_wire, problem, scripted
+from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
 from tests.fixtures.parts import free_port
 
 QUICK = Retry(tries=3, first_seconds=0.01, most_seconds=0.02)

@@ -1,0 +1,268 @@
+"""What the commands print, and how they end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import lungline
+from lungline.cli.app import app
+from lungline.client import retry
+from tests.factories import films
+from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
+from tests.fixtures.parts import free_port
+
+RUNNING = Answer(job_wire("running", succeeded=1, queued=1), 202)
+SUCCEEDED = Answer(job_wire("succeeded"))
+PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setattr(retry.Retry, "wait", lambda *_: 0.0)
+
+    def run(*arguments: object, url: str = "") -> Result:
+        monkeypatch.setenv("LUNGLINE_URL", url or f"http://127.0.0.1:{free_port()}")
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"{number}.jpg").write_bytes(films.jpeg(number))
+    (folder / "labels.csv").write_text("a,b")
+    return folder
+
+
+def test_help_teaches_with_examples(run: Run) -> None:
+    for command in ("up", "submit", "status", "results", "cancel", "demo"):
+        text = run(command, "--help").output
+        assert "Example" in text
+        assert f"lungline {command}" in text
+
+
+def test_exit_codes_stand_in_the_help(run: Run) -> None:
+    assert "Exit codes: 0 done; 1 the service" in " ".join(run("--help").output.split())
+
+
+def test_version(run: Run) -> None:
+    assert run("--version").output == f"lungline {lungline.__version__}\n"
+
+
+def test_submit_prints_the_id_and_notes_what_was_left_out(run: Run, folder: Path) -> None:
+    with scripted(RUNNING) as service:
+        result = run("submit", folder, url=service.url)
+
+    assert result.exit_code == 0
+    assert result.stdout == f"{JOB_ID}\n"
+    assert "Left out 1 file: not a film (.csv)" in result.stderr
+    assert "Sent 2 films" in result.stderr
+
+
+def test_submit_sends_films_as_one_job_and_each_archive_as_one_more(
+    run: Run, folder: Path, tmp_path: Path
+) -> None:
+    archive = tmp_path / "more.zip"
+    archive.write_bytes(b"PK\3\4")
+    with scripted(RUNNING) as service:
+        result = run("submit", folder, folder / "0.jpg", archive, url=service.url)
+
+    assert result.stdout == f"{JOB_ID}\n" * 2
+    assert [request.headers["Content-Type"] for request in service.seen] == ["application/zip"] * 2
+    assert "name=films%2F0.jpg+and+2+films+more" in service.seen[0].path
+    assert "name=more.zip" in service.seen[1].path
+
+
+def test_submit_passes_on_what_was_said_of_the_job(run: Run, folder: Path) -> None:
+    with scripted(RUNNING) as service:
+        options = ("--name", "n", "--bundle", "b@1", "--priority", "bulk")
+        run("submit", folder, *options, url=service.url)
+
+    assert service.seen[0].path == "/v1/jobs?name=n&bundle=b%401&priority=bulk"
+
+
+@pytest.mark.parametrize(("end", "code"), [(SUCCEEDED, 0), (PARTLY, 3)])
+def test_watch_ends_by_how_the_job_ended(run: Run, folder: Path, end: Answer, code: int) -> None:
+    with scripted(RUNNING, RUNNING, end) as service:
+        result = run("submit", folder, "--watch", url=service.url)
+
+    assert result.exit_code == code
+    assert "2 films" in result.stderr
+    assert "in 3.5 s" in result.stderr
+
+
+def test_json_is_one_line_a_job(run: Run, folder: Path) -> None:
+    with scripted(RUNNING, SUCCEEDED) as service:
+        result = run("submit", folder, "--watch", "--json", url=service.url)
+
+    assert json.loads(result.stdout)["status"] == "succeeded"
+
+
+def test_status_tells_counts_rate_and_eta(run: Run) -> None:
+    with scripted(RUNNING) as service:
+        result = run("status", JOB_ID, url=service.url)
+
+    assert result.stdout == "running: 2 films, 1 read, 1 waiting, 12.5 films/s, 8 s left\n"
+
+
+def test_status_tells_why_a_job_failed(run: Run) -> None:
+    error = {"code": "archive_unreadable", "reason": "The archive is cut off."}
+    wire = {**job_wire("failed", total=0, succeeded=0), "error": error}
+    with scripted(Answer(wire)) as service:
+        result = run("status", JOB_ID, "--watch", url=service.url)
+
+    assert result.exit_code == 3
+    assert "The archive is cut off." in result.stdout
+
+
+def test_results_go_to_standard_output(run: Run) -> None:
+    with scripted(Answer(b"item_id,name\n")) as service:
+        result = run("results", JOB_ID, url=service.url)
+
+    assert result.stdout == "item_id,name\n"
+    assert service.seen[0].path.endswith("format=csv")
+
+
+def test_results_go_into_a_file_whose_name_tells_the_format(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "findings.ndjson"
+    with scripted(Answer(b"{}\n")) as service:
+        run("results", JOB_ID, "--output", path, url=service.url)
+
+    assert path.read_bytes() == b"{}\n"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["findings.ndjson"]
+    assert service.seen[0].path.endswith("format=ndjson")
+
+
+def test_results_that_break_off_leave_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "findings.csv"
+    path.write_text("old")
+    with scripted(problem(404, "job_not_found")) as service:
+        result = run("results", JOB_ID, "--output", path, url=service.url)
+
+    assert result.exit_code == 2
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["findings.csv"]
+
+
+def test_results_into_a_folder_that_is_not_there(run: Run, tmp_path: Path) -> None:
+    with scripted(Answer(b"x\n")) as service:
+        result = run("results", JOB_ID, "-o", tmp_path / "absent" / "f.csv", url=service.url)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("lungline: ")
+    assert "No such file or directory" in result.stderr
+
+
+def test_cancel_tells_what_became_of_the_job(run: Run) -> None:
+    with scripted(Answer(job_wire("cancelled", succeeded=1, cancelled=1))) as service:
+        result = run("cancel", JOB_ID, url=service.url)
+
+    assert "cancelled: 2 films, 1 read, 1 cancelled" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        (problem(404, "job_not_found", "There is no such job."), 2, "There is no such job."),
+        (problem(500, "internal_error", "Something failed."), 1, "Something failed."),
+        (problem(503, "database_unavailable", "The database is away."), 1, "database is away"),
+    ],
+)
+def test_refusals_are_one_line(run: Run, answer: Answer, code: int, words: str) -> None:
+    with scripted(answer) as service:
+        result = run("status", JOB_ID, url=service.url)
+
+    assert result.exit_code == code
+    assert words in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_nobody_there_is_one_line_that_says_what_to_do(run: Run) -> None:
+    result = run("status", JOB_ID)
+
+    assert result.exit_code == 1
+    assert "start it with `lungline up`" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_bad_address_in_the_environment(run: Run) -> None:
+    result = run("status", JOB_ID, url="nonsense")
+
+    assert result.exit_code == 2
+    assert "LUNGLINE_URL" in result.stderr
+
+
+def test_option_wins_over_the_environment(run: Run) -> None:
+    with scripted(RUNNING) as service:
+        assert run("status", JOB_ID, "--url", service.url, url="nonsense").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("submit",), ("submit", "absent"), ("nonsense",)])
+def test_wrong_use_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_folder_without_a_film(run: Run, tmp_path: Path) -> None:
+    result = run("submit", tmp_path)
+
+    assert result.exit_code == 2
+    assert "no film" in result.stderr
+
+
+def test_ctrl_c_is_exit_code_130(run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lungline.cli.submit.find_films", interrupted)
+
+    assert run("submit", folder).exit_code == 130
+
+
+def test_mistake_of_ours_is_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("odd\nvalue")
+
+    monkeypatch.setattr("lungline.cli.status.connect", broken)
+    result = run("status", JOB_ID)
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "lungline: unexpected ValueError: odd value; LUNGLINE_LOG_LEVEL=DEBUG shows where\n"
+    )
+
+
+def test_up_without_a_checkout_says_so(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lungline.stack.checkout.lungline.__file__", str(tmp_path / "a" / "b.py"))
+    result = run("up")
+
+    assert result.exit_code == 2
+    assert "only Lungline's clients are installed" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_reader_of_the_output_that_leaves_early_is_no_error() -> None:
+    with scripted(Answer(b"item_id,name\n" * 500_000)) as service:
+        command = [sys.executable, "-m", "lungline", "results", JOB_ID, "--url", service.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"item_id,name\n"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+
+    assert process.returncode == 0
