@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -56,6 +57,13 @@ class Folders:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
             self._short = Path(tempfile.mkdtemp(prefix="lungline-"))
+
+    def set_broker_aside(self) -> Path:
+        """Begin with an empty broker; return where the data that it had are now."""
+        aside = self.data / f"broker.damaged-{time.time_ns()}"
+        self.broker.rename(aside)
+        self.broker.mkdir(mode=0o700)
+        return aside
 
     def tidy(self) -> None:
         """Remove what was true only while the stack ran."""

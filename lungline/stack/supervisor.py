@@ -105,8 +105,25 @@ class Supervisor:
             self.ready.set()
 
     def _start_broker(self) -> None:
-        path = self.plan.folders.socket
+        """Start the broker; one that cannot read its data begins without.
+
+        It holds nothing but messages that there is work, and the sweep sends those again.
+        """
         self._missing = ["the broker"]
+        try:
+            self._await_broker()
+        except StackFailed as error:
+            if not error.log_lines:  # not started at all
+                raise
+            broker = self._parts.pop(self.plan.broker.name)
+            broker.kill()
+            broker.log.close()
+            aside = self.plan.folders.set_broker_aside()
+            self._notices.put(f"the broker could not read its data, which is now in {aside}")
+            self._await_broker()
+
+    def _await_broker(self) -> None:
+        path = self.plan.folders.socket
         broker = self._part(self.plan.broker)
         broker.start()
         end = time.monotonic() + BROKER_SECONDS

@@ -138,3 +138,16 @@ def test_broker_that_is_killed_comes_back_with_its_data(tmp_path: Path) -> None:
 
         eventually(lambda: supervisor.pids()["broker"] not in {None, broker})
         eventually(lambda: plan.folders.socket.exists())
+
+
+def test_broker_that_cannot_read_its_data_begins_without(tmp_path: Path) -> None:
+    with running(tiny_plan(tmp_path)) as supervisor:
+        assert supervisor.ready.wait(20)
+    for path in (tmp_path / "broker").rglob("*.aof"):
+        path.write_bytes(b"this is no append-only file" * 100)
+
+    with running(tiny_plan(tmp_path)) as supervisor:
+        assert supervisor.ready.wait(30)
+        assert any("could not read its data" in notice for notice in supervisor.notices())
+
+    assert list(tmp_path.glob("broker.damaged-*"))
