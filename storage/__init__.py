@@ -1,0 +1,1 @@
+"""Storage: the database, the object store, and the one way in for a film."""

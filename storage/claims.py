@@ -1,0 +1,320 @@
+"""Claims: a worker takes films under a lease, and writes their results while it holds it.
+
+The lease id is the fencing token. What a worker writes after it lost its lease matches no row.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, exists, select, update
+
+from lungline.domain import new_id
+from storage import predictions, scheduling, transitions
+from storage.clock import least
+from storage.columns import AnyRow
+from storage.database import Database
+from storage.films import FILM_COLUMNS, FilmRef
+from storage.jobs import count_queued
+from storage.models import ITEM_QUEUED, ITEM_RUNNING, FilmRow, ItemRow, JobRow, PredictionRow
+from storage.predictions import NewPrediction
+from storage.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """A film to read.
+
+    Attributes:
+        id: The item's id.
+        job_id: Its job.
+        seq: Its place in the job.
+        attempt: Attempts counted so far.
+        alone: Whether its batch died before, so that it is read alone.
+        film: Where its bytes are.
+        tenant: Whose film.
+    """
+
+    id: str
+    job_id: str
+    seq: int
+    attempt: int
+    alone: bool
+    film: FilmRef
+    tenant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Films that one worker holds.
+
+    Attributes:
+        lease_id: The fencing token.
+        bundle: `name@version`, the same for all.
+        items: At least one.
+        queued_left: Films that waited when the claim was made, without these.
+    """
+
+    lease_id: str
+    bundle: str
+    items: tuple[ClaimedItem, ...]
+    queued_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the reading of one film ended: with a prediction, or with an error (code, reason)."""
+
+    item_id: str
+    prediction: NewPrediction | None
+    error: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is exactly one of prediction and error."""
+        if (self.prediction is None) == (self.error is None):
+            raise ValueError("An outcome needs either a prediction or an error")
+
+
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """Queued films of one job, locked."""
+
+    job: Any
+    start: list[AnyRow]
+    reuse: list[str]
+
+
+class Claims:
+    """Gives films to workers and takes their results."""
+
+    def __init__(self, database: Database, max_attempts: int) -> None:
+        """Keep the database; begin the turns anywhere, so that workers do not move in step."""
+        self._database = database
+        self._max_attempts = max_attempts
+        self._turns = count(random.randrange(scheduling.TURNS))  # noqa: S311  # not a secret
+
+    def claim(
+        self, worker_id: str, *, limit: int, lease_seconds: float, hard_seconds: float
+    ) -> Batch | None:
+        """Take up to `limit` queued films of one bundle, in one short transaction.
+
+        Films that the bundle has read meanwhile succeed in passing.
+
+        Args:
+            worker_id: Who takes them.
+            limit: Most films to take.
+            lease_seconds: How long the claim holds without renewal.
+            hard_seconds: How long it holds with renewals.
+
+        Returns:
+            The films; None when there is nothing to read.
+        """
+        turn = next(self._turns)
+        lease_id = new_id()
+        now = self._database.now()
+        lease = {
+            "worker_id": worker_id,
+            "lease_id": lease_id,
+            "lease_expires_at": now + min(lease_seconds, hard_seconds),
+            "lease_ends_at": now + hard_seconds,
+            "started_at": now,
+        }
+        while True:
+            batch, again = self._database.run(lambda c: self._claim(c, turn, limit, lease))
+            if batch is not None or not again:
+                return batch
+
+    def renew(self, lease_id: str, lease_seconds: float) -> bool:
+        """Extend a lease, but never past its hard end.
+
+        Returns:
+            False when it is lost: taken back, finished, or past its hard end.
+        """
+        now = self._database.now()
+        expires = least(now + lease_seconds, ItemRow.lease_ends_at)
+
+        def work(connection: Connection) -> bool:
+            ids = _lock_lease(connection, lease_id, ItemRow.lease_ends_at > now)
+            change = update(ItemRow).where(ItemRow.id.in_(ids), ITEM_RUNNING)
+            return bool(
+                ids and connection.execute(change.values(lease_expires_at=expires)).rowcount
+            )
+
+        return self._database.run(work)
+
+    def finish(self, lease_id: str, outcomes: Sequence[Outcome]) -> int:
+        """Write results, where the lease still holds the item.
+
+        Args:
+            lease_id: The batch's lease.
+            outcomes: All of a batch, or some.
+
+        Returns:
+            How many were written; the rest belonged to somebody else by then.
+        """
+        by_item = {outcome.item_id: outcome for outcome in outcomes}
+        return self._database.run(lambda c: self._finish(c, lease_id, by_item))
+
+    def hand_back(self, lease_id: str) -> int:
+        """Put the films of a lease back: a part failed, or the worker stops. Counts no attempt."""
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            tally = Tally()
+            ids = _lock_lease(connection, lease_id)
+            moved = transitions.requeue_items(connection, ids, tally)
+            transitions.settle(connection, at, tally)
+            return moved
+
+        return self._database.run(work)
+
+    def hand_back_worker(self, worker_id: str, *, died: bool = True) -> int:
+        """Put back what the processes of a worker held.
+
+        Args:
+            worker_id: As given to `claim`.
+            died: Whether the process died by itself, maybe of a film: then its films are read
+                alone from now on, and a death alone counts as an attempt. False: the process was
+                stopped on purpose.
+
+        Returns:
+            The number of films put back.
+        """
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            tally = Tally()
+            ids = transitions.lock_items(connection, ItemRow.worker_id == worker_id, ITEM_RUNNING)
+            if died:
+                moved = transitions.bury_items(connection, at, ids, self._max_attempts, tally)
+            else:
+                moved = transitions.requeue_items(connection, ids, tally)
+            transitions.settle(connection, at, tally)
+            return moved
+
+        return self._database.run(work)
+
+    def _claim(
+        self, connection: Connection, turn: int, limit: int, lease: dict[str, Any]
+    ) -> tuple[Batch | None, bool]:
+        """Claim once; the flag says that something moved and that trying again may find more."""
+        at = self._database.time(connection)
+        picked = [
+            pick
+            for pick in sorted(_pick(connection, turn, limit), key=lambda pick: str(pick.job.id))
+            if transitions.take_films(connection, at, pick.job.id, len(pick.start), len(pick.reuse))
+        ]
+        if not picked:
+            return None, False
+        bundle = str(picked[0].job.bundle)
+        rows = [row for pick in picked for row in pick.start]
+        reused = [item_id for pick in picked for item_id in pick.reuse]
+        if reused:
+            transitions.reuse_predictions(connection, at, reused, bundle)
+            for pick in picked:
+                transitions.end_if_drained(connection, at, pick.job.id)
+        if not rows:
+            return None, True
+        transitions.start_items(connection, [row.item_id for row in rows], lease)
+        scheduling.charge_tenants(connection, Counter(row.tenant for row in rows))
+        items = tuple(_claimed(row) for row in rows)
+        return Batch(lease["lease_id"], bundle, items, count_queued(connection)), False
+
+    def _finish(self, connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> int:
+        at = self._database.time(connection)
+        held = _held(connection, lease_id, by_item)
+        if not held:
+            return 0
+        bundle = held[0].bundle  # one batch, one bundle
+        made: dict[str, NewPrediction] = {}
+        failures: dict[str, transitions.Failure] = {}
+        for row in held:
+            outcome = by_item[row.id]
+            if outcome.error is not None:
+                failures[row.id] = outcome.error
+            elif outcome.prediction is not None:
+                made.setdefault(row.film_id, outcome.prediction)
+        predictions.keep_first(connection, at, bundle, made)
+        tally = Tally()
+        read = [row.id for row in held if row.id not in failures]
+        written = transitions.succeed_items(connection, at, read, bundle, tally)
+        written += transitions.fail_items(connection, at, failures, tally)
+        transitions.settle(connection, at, tally)
+        return written
+
+
+def _pick(connection: Connection, turn: int, limit: int) -> list[_Picked]:
+    """Lock films of the first job that has any, and fill up from further jobs of its bundle."""
+    picked: list[_Picked] = []
+    missing = limit
+    # More than `limit` candidates, for locks may leave some of them empty.
+    for job in scheduling.candidates(connection, turn, limit + 32):
+        if picked and job.bundle != picked[0].job.bundle:
+            continue
+        rows = _lock_films(connection, job, missing, fill=bool(picked))
+        if not rows:
+            continue
+        read = [row for row in rows if not row.known]
+        picked.append(_Picked(job, read, [row.item_id for row in rows if row.known]))
+        missing -= len(rows)
+        if missing <= 0 or rows[0].alone:
+            break
+    return picked
+
+
+def _lock_films(connection: Connection, job: Any, limit: int, fill: bool) -> Sequence[AnyRow]:
+    known = exists(
+        select(PredictionRow.id).where(
+            PredictionRow.film_id == ItemRow.film_id, PredictionRow.bundle == job.bundle
+        )
+    )
+    query = (
+        select(
+            ItemRow.id.label("item_id"),
+            ItemRow.job_id,
+            ItemRow.seq,
+            ItemRow.attempt,
+            ItemRow.alone,
+            ItemRow.tenant,
+            known.label("known"),
+            *FILM_COLUMNS,
+        )
+        .join(FilmRow, FilmRow.id == ItemRow.film_id)
+        .where(ItemRow.job_id == job.id, ITEM_QUEUED)
+        .order_by(ItemRow.seq)
+        .limit(limit)
+        .with_for_update(of=ItemRow, skip_locked=True)
+    )
+    rows = connection.execute(query.where(~ItemRow.alone) if fill else query).all()
+    if rows and rows[0].alone:
+        return rows[:1]
+    return [row for row in rows if not row.alone]
+
+
+def _claimed(row: AnyRow) -> ClaimedItem:
+    film = FilmRef(*row[-len(FILM_COLUMNS) :])
+    return ClaimedItem(row.item_id, row.job_id, row.seq, row.attempt, row.alone, film, row.tenant)
+
+
+def _lock_lease(
+    connection: Connection, lease_id: str, *conditions: ColumnElement[bool]
+) -> list[str]:
+    return transitions.lock_items(
+        connection, ItemRow.lease_id == lease_id, ITEM_RUNNING, *conditions
+    )
+
+
+def _held(connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> Sequence[AnyRow]:
+    query = (
+        select(ItemRow.id, ItemRow.film_id, JobRow.bundle)
+        .join(JobRow, JobRow.id == ItemRow.job_id)
+        .where(ItemRow.lease_id == lease_id, ITEM_RUNNING, ItemRow.id.in_(by_item))
+        .order_by(ItemRow.id)
+        .with_for_update(of=ItemRow)
+    )
+    return connection.execute(query).all()

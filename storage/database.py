@@ -1,0 +1,222 @@
+"""The connection to the database: SQLite by default, PostgreSQL in production.
+
+Repositories get a `Database` and open short transactions on it. Nothing above this module sees a
+driver's error for a database that is down: it sees `DatabaseUnavailable`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    create_engine,
+    event,
+    literal,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import Pool
+
+from lungline.errors import DatabaseUnavailable
+from storage.clock import server_now
+from storage.faults import Fault, fault_of
+
+T = TypeVar("T")
+
+LOCK_WAIT_SECONDS = 10
+_RETRIES = 5
+
+_POSTGRESQL_ARGUMENTS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "application_name": "lungline",
+    # A peer that vanished is noticed after seconds, not after the system's two hours.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s -c idle_in_transaction_session_timeout=60s",
+}
+
+
+class Database:
+    """One database. Safe to share between threads; connections are never shared over a fork.
+
+    Attributes:
+        engine: SQLAlchemy's engine.
+        clock_offset: Seconds added to the server's clock; only tests, which cannot wait for a
+            lease to expire, set it.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine; the first transaction connects.
+
+        Args:
+            url: An SQLAlchemy URL; `postgresql://` means psycopg 3.
+        """
+        parsed = _with_driver(make_url(url))
+        self.clock_offset = 0.0
+        self.engine = _make_engine(parsed)
+        self._writer = self.engine.execution_options(lungline_write=True)
+        _databases.add(self)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    def now(self) -> ColumnElement[float]:
+        """The server's clock as an SQL expression, in seconds since the epoch."""
+        return server_now() + literal(self.clock_offset) if self.clock_offset else server_now()
+
+    def time(self, connection: Connection) -> float:
+        """Ask the server for the time, in seconds since the epoch."""
+        return float(connection.execute(select(self.now())).scalar_one())
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction for reading; it sees one state of the database on SQLite.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        with _unavailable(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction for writing, committed at the end of the block; no retry.
+
+        On SQLite it takes the write lock at once: a transaction that began as a reader could not
+        wait for it, and would read counters that another one is about to change.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer, or stayed locked too long.
+        """
+        with _unavailable(), self._writer.begin() as connection:
+            yield connection
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a write transaction, again when a deadlock or a busy lock ended it.
+
+        Args:
+            work: Called with the connection, maybe several times; it must do nothing that a
+                rollback does not undo.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer, or stayed locked too long.
+        """
+        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        with _unavailable():
+            for retry in range(_RETRIES):
+                try:
+                    with self._writer.begin() as connection:
+                        return work(connection)
+                except SQLAlchemyError as error:
+                    if fault_of(error) is not Fault.BUSY or time.monotonic() > deadline:
+                        raise
+                time.sleep(random.uniform(0.005, 0.02) * 2**retry)  # noqa: S311  # only a pause
+            with self._writer.begin() as connection:
+                return work(connection)
+
+    def check(self) -> None:
+        """Ask the database for a sign of life.
+
+        Raises:
+            DatabaseUnavailable: It gave none.
+        """
+        with self.read() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        """Close the connections that nobody uses now."""
+        self.engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    if url.drivername in {"postgresql", "postgres"}:
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _make_engine(url: URL) -> Engine:
+    common: dict[str, Any] = {
+        "pool_timeout": LOCK_WAIT_SECONDS,
+        # NaN is not JSON, and PostgreSQL refuses it.
+        "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
+        # Parameters may hold names: they stay out of error texts.
+        "hide_parameters": True,
+    }
+    if url.get_backend_name() != "sqlite":
+        return create_engine(
+            url, pool_pre_ping=True, connect_args=dict(_POSTGRESQL_ARGUMENTS), **common
+        )
+    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS}, **common)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    # SQLAlchemy begins transactions (below); the driver's own, implicit BEGIN would be deferred.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    # WAL is kept in the file; asking first spares a lock on each connection but the very first.
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        cursor.execute("PRAGMA journal_mode = WAL")
+    # FULL: what was answered with 202 survives a power cut, not only a crash.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("lungline_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        match fault_of(error):
+            case Fault.BUSY:
+                raise DatabaseUnavailable("The database stayed locked for too long.") from error
+            case Fault.UNAVAILABLE:
+                raise DatabaseUnavailable("The database does not answer.") from error
+            case Fault.BUG:
+                raise
+
+
+# A forked child must not use, nor even close, a connection of its parent: closing would end the
+# parent's PostgreSQL session, and SQLite keeps its file locks per process
+# (https://www.sqlite.org/howtocorrupt.html#_carrying_an_open_database_file_across_a_fork_).
+_databases: WeakSet[Database] = WeakSet()
+_inherited: list[Pool] = []  # kept alive on purpose, so that no finalizer closes them
+
+
+def _before_fork() -> None:
+    for database in list(_databases):
+        database.engine.dispose()
+
+
+def _after_fork_in_child() -> None:
+    for database in list(_databases):
+        _inherited.append(database.engine.pool)
+        database.engine.dispose(close=False)
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,168 @@
+"""Expansions: a worker unpacks a job's archive under a lease, slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, TextClause, func, select, update
+
+from lungline.domain import new_id
+from storage import items as item_rows
+from storage import transitions
+from storage.database import Database
+from storage.items import NewItem
+from storage.models import JOB_EXPANDING, JobRow
+from storage.tally import Tally
+
+_RELEASED = {"expand_lease_id": None, "expand_worker_id": None, "expand_lease_expires_at": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """An archive that one worker unpacks.
+
+    Attributes:
+        lease_id: The fencing token.
+        job_id: The job.
+        tenant: Whose archive.
+        bundle: `name@version`.
+        archive_key: Where the object store keeps it.
+        archive_size: Its bytes.
+        cursor: Entries that earlier slices have committed; go on after them.
+        attempts: Deaths of expanders since the last slice.
+    """
+
+    lease_id: str
+    job_id: str
+    tenant: str
+    bundle: str
+    archive_key: str
+    archive_size: int
+    cursor: int
+    attempts: int
+
+
+class Expansions:
+    """Gives archives to expanders and takes their slices."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database."""
+        self._database = database
+
+    def claim(self, worker_id: str, lease_seconds: float) -> Expansion | None:
+        """Take the first archive that waits; None when there is none."""
+        lease_id = new_id()
+        waiting = (
+            select(JobRow.id)
+            .where(JOB_EXPANDING, JobRow.expand_lease_id.is_(None), ~JobRow.paused)
+            .order_by(JobRow.priority, JobRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+
+        def work(connection: Connection) -> Expansion | None:
+            job_id = connection.execute(waiting).scalar_one_or_none()
+            if job_id is None:
+                return None
+            now = self._database.now()
+            row = connection.execute(
+                update(JobRow)
+                .where(JobRow.id == job_id, JOB_EXPANDING)
+                .values(
+                    expand_lease_id=lease_id,
+                    expand_worker_id=worker_id,
+                    expand_lease_expires_at=now + lease_seconds,
+                    started_at=func.coalesce(JobRow.started_at, now),
+                )
+                .returning(
+                    JobRow.expand_lease_id,
+                    JobRow.id,
+                    JobRow.tenant,
+                    JobRow.bundle,
+                    JobRow.archive_key,
+                    JobRow.archive_size,
+                    JobRow.entries_seen,
+                    JobRow.expand_attempts,
+                )
+            ).one()
+            values: tuple[Any, ...] = tuple(row)
+            return Expansion(*values)
+
+        return self._database.run(work)
+
+    def renew(self, lease_id: str, lease_seconds: float) -> bool:
+        """Extend a lease; False when it is lost or the job was cancelled."""
+        expires = self._database.now() + lease_seconds
+        change = update(JobRow).where(*_held(lease_id)).values(expand_lease_expires_at=expires)
+        return self._database.run(lambda c: bool(c.execute(change).rowcount))
+
+    def commit_slice(
+        self,
+        lease_id: str,
+        job_id: str,
+        *,
+        items: Sequence[NewItem],
+        cursor: int,
+        entries_total: int | None,
+    ) -> bool:
+        """Insert the films of a slice and move the cursor, in one transaction.
+
+        Args:
+            lease_id: The expansion's lease.
+            job_id: Its job.
+            items: The slice's films, maybe none.
+            cursor: Entries seen so far, this slice included.
+            entries_total: Entries of the archive; None while unknown.
+
+        Returns:
+            False when the lease is lost or the job was cancelled; then nothing was written.
+        """
+        change = (
+            update(JobRow)
+            .where(JobRow.id == job_id, *_held(lease_id))
+            # A slice is progress: only deaths in a row count.
+            .values(entries_seen=cursor, entries_total=entries_total, expand_attempts=0)
+            .returning(JobRow.id, JobRow.tenant, JobRow.bundle, JobRow.total)
+        )
+
+        def work(connection: Connection) -> bool:
+            job = connection.execute(change).one_or_none()
+            if job is None:
+                return False
+            at = self._database.time(connection)
+            tally = Tally()
+            item_rows.add(connection, at, job, items, job.total, tally)
+            transitions.settle(connection, at, tally)
+            return True
+
+        return self._database.run(work)
+
+    def finish(self, lease_id: str, job_id: str, error: tuple[str, str] | None = None) -> bool:
+        """End an expansion: the job runs on, or ends when nothing is left to read.
+
+        Args:
+            lease_id: The expansion's lease.
+            job_id: Its job.
+            error: Code (of `lungline.errors.JOB_CODES`) and reason why the archive could not be
+                unpacked to its end; films that it gave before are read all the same.
+
+        Returns:
+            False when the lease is lost or the job was cancelled.
+        """
+
+        def work(connection: Connection) -> bool:
+            at = self._database.time(connection)
+            return transitions.finish_expanding(connection, at, job_id, lease_id, error)
+
+        return self._database.run(work)
+
+    def hand_back(self, lease_id: str) -> bool:
+        """Let another expander go on after the last slice. Counts no attempt."""
+        change = update(JobRow).where(*_held(lease_id)).values(**_RELEASED)
+        return self._database.run(lambda c: bool(c.execute(change).rowcount))
+
+
+def _held(lease_id: str) -> tuple[ColumnElement[bool] | TextClause, ...]:
+    return (JOB_EXPANDING, JobRow.expand_lease_id == lease_id)

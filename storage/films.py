@@ -1,0 +1,96 @@
+"""Films: stored pictures, one row for equal bytes of a tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from lungline.domain import new_id
+from storage.intake.film import IntakenFilm
+from storage.models import FilmRow
+from storage.upserts import chunks, insert_missing
+
+
+@dataclass(frozen=True, slots=True)
+class FilmRef:
+    """A film and where its bytes are.
+
+    Attributes:
+        id: The film's id.
+        object_key: Key in the object store.
+        sha256: Hexadecimal digest of the stored bytes.
+        format: One of `lungline.domain.FilmFormat`.
+        width: Pixels.
+        height: Pixels.
+        size: Stored bytes.
+    """
+
+    id: str
+    object_key: str
+    sha256: str
+    format: str
+    width: int
+    height: int
+    size: int
+
+
+# In the order of FilmRef's fields: FilmRef(*row).
+FILM_COLUMNS = (
+    FilmRow.id,
+    FilmRow.object_key,
+    FilmRow.sha256,
+    FilmRow.format,
+    FilmRow.width,
+    FilmRow.height,
+    FilmRow.size,
+)
+
+
+def upsert(
+    connection: Connection, at: float, tenant: str, films: Iterable[IntakenFilm]
+) -> dict[str, str]:
+    """Make sure that each film has its row.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        tenant: Whose films.
+        films: What intake took in; equal bytes may come more than once.
+
+    Returns:
+        The film id for each sha256.
+    """
+    by_sha = {film.sha256: film for film in films}
+    known = _ids(connection, tenant, by_sha)
+    missing = [by_sha[sha] for sha in sorted(by_sha.keys() - known.keys())]
+    if not missing:
+        return known
+    insert_missing(connection, FilmRow, [_row(film, tenant, at) for film in missing])
+    # Read again: another transaction may have been first with some of them.
+    return known | _ids(connection, tenant, [film.sha256 for film in missing])
+
+
+def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:
+    return {
+        "id": new_id(),
+        "tenant": tenant,
+        "sha256": film.sha256,
+        "object_key": film.object_key,
+        "format": film.format,
+        "width": film.width,
+        "height": film.height,
+        "size": film.size,
+        "created_at": at,
+    }
+
+
+def _ids(connection: Connection, tenant: str, digests: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for some in chunks(digests):
+        query = select(FilmRow.sha256, FilmRow.id).where(
+            FilmRow.tenant == tenant, FilmRow.sha256.in_(some)
+        )
+        found.update((row.sha256, row.id) for row in connection.execute(query))
+    return found

@@ -1,0 +1,266 @@
+"""Items: the films of a job, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from lungline.domain import ItemStatus, new_id
+from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound
+from storage import films, predictions, transitions
+from storage.columns import AnyRow, AnySelect
+from storage.database import Database
+from storage.films import FILM_COLUMNS, FilmRef
+from storage.intake.film import IntakenFilm
+from storage.models import FilmRow, ItemRow, JobRow, PredictionRow
+from storage.pages import Page, make_page
+from storage.predictions import PREDICTION_COLUMNS, Prediction
+from storage.tally import Tally
+
+STREAM_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A film of a new job; either `film` or `error` is given.
+
+    Attributes:
+        name: For display only: never a key, never logged.
+        film: What intake stored.
+        error: Code and reason of a film that intake refused; the item is born `failed`.
+    """
+
+    name: str
+    film: IntakenFilm | None
+    error: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that there is exactly one of film and error."""
+        if (self.film is None) == (self.error is None):
+            raise ValueError("A new item needs either its film or its error")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One film of a job.
+
+    Attributes:
+        id: The item's id.
+        job_id: Its job.
+        seq: Its place in the job, from 0.
+        name: What the client called it.
+        status: Where it stands.
+        error_code: Why it failed; a key of `lungline.errors.FILM_CODES`.
+        error_reason: The same for people.
+        attempt: Runs that reached an end, or that ended its process while it was read alone.
+        reused: Whether an earlier prediction answered it.
+        film: The stored film; None when intake refused it.
+        prediction: The findings; None until it succeeded.
+        created_at: Seconds since the epoch.
+        started_at: When its latest run began.
+        finished_at: When it reached its last status.
+    """
+
+    id: str
+    job_id: str
+    seq: int
+    name: str
+    status: ItemStatus
+    error_code: str | None
+    error_reason: str | None
+    attempt: int
+    reused: bool
+    film: FilmRef | None
+    prediction: Prediction | None
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+# In the order of Item's fields, without film and prediction.
+_HEAD = (
+    ItemRow.id,
+    ItemRow.job_id,
+    ItemRow.seq,
+    ItemRow.name,
+    ItemRow.status,
+    ItemRow.error_code,
+    ItemRow.error_reason,
+    ItemRow.attempt,
+    ItemRow.reused,
+)
+_TAIL = (ItemRow.created_at, ItemRow.started_at, ItemRow.finished_at)
+_FILM_AT = len(_HEAD)
+_PREDICTION_AT = _FILM_AT + len(FILM_COLUMNS)
+_TAIL_AT = _PREDICTION_AT + len(PREDICTION_COLUMNS)
+
+
+class Items:
+    """Reads items."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database."""
+        self._database = database
+
+    def get(self, tenant: str, item_id: str) -> Item:
+        """Get one item.
+
+        Raises:
+            ItemNotFound: There is none with this id, or it is another tenant's.
+        """
+        query = _select().where(ItemRow.id == item_id, ItemRow.tenant == tenant)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise ItemNotFound(f"There is no item {item_id!r}.")
+        return _item(row)
+
+    def page(
+        self,
+        tenant: str,
+        job_id: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: ItemStatus | None = None,
+    ) -> Page[Item]:
+        """List the items of a job in their order.
+
+        Args:
+            tenant: Whose job.
+            job_id: Which job.
+            limit: Most items to list.
+            cursor: `next_cursor` of the page before.
+            status: Only items with this status.
+
+        Raises:
+            JobNotFound: There is no such job.
+            InvalidParameter: The cursor is not one that this method gave.
+        """
+        after = _seq(cursor)
+        with self._database.read() as connection:
+            _require_job(connection, tenant, job_id)
+            rows = connection.execute(_after(job_id, after, limit + 1, status)).all()
+        return make_page(rows, limit, _item, lambda item: str(item.seq))
+
+    def stream(self, tenant: str, job_id: str) -> Iterator[Item]:
+        """Yield all items of a job in their order, in bounded memory.
+
+        Each page is a transaction of its own, so that a slow reader holds nothing.
+
+        Raises:
+            JobNotFound: There is no such job; raised by the call, not by the first item.
+        """
+        with self._database.read() as connection:
+            _require_job(connection, tenant, job_id)
+        return self._stream(job_id)
+
+    def _stream(self, job_id: str) -> Iterator[Item]:
+        after = -1
+        while True:
+            with self._database.read() as connection:
+                rows = connection.execute(_after(job_id, after, STREAM_PAGE, None)).all()
+            yield from map(_item, rows)
+            if len(rows) < STREAM_PAGE:
+                return
+            after = rows[-1].seq
+
+
+def add(
+    connection: Connection,
+    at: float,
+    job: Any,
+    items: Sequence[NewItem],
+    first_seq: int,
+    tally: Tally,
+) -> None:
+    """Insert the items of a job, and the films that are new.
+
+    A film that this job's bundle has read before is answered at once.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        job: Anything with the `id`, `tenant` and `bundle` of the job.
+        items: In their order.
+        first_seq: The `seq` of the first.
+        tally: Takes the changes of the job's counters.
+    """
+    taken = [item.film for item in items if item.film is not None]
+    film_ids = films.upsert(connection, at, job.tenant, taken)
+    known = predictions.existing(connection, job.bundle, film_ids.values())
+    rows = []
+    for seq, item in enumerate(items, start=first_seq):
+        film_id = film_ids[item.film.sha256] if item.film else None
+        rows.append(_row(item, film_id, known.get(film_id or ""), job, seq, at))
+    transitions.insert_items(connection, rows, tally)
+    tally.add(job.id, "bytes", sum(film.size for film in taken))
+
+
+def _row(
+    item: NewItem, film_id: str | None, prediction_id: str | None, job: Any, seq: int, at: float
+) -> dict[str, Any]:
+    code, reason = item.error or (None, None)
+    status = ItemStatus.FAILED if item.error else ItemStatus.QUEUED
+    if prediction_id is not None:
+        status = ItemStatus.SUCCEEDED
+    return {
+        "id": new_id(),
+        "job_id": job.id,
+        "seq": seq,
+        "tenant": job.tenant,
+        "name": item.name,
+        "film_id": film_id,
+        "prediction_id": prediction_id,
+        "status": status,
+        "error_code": code,
+        "error_reason": reason,
+        "reused": prediction_id is not None,
+        "created_at": at,
+        "finished_at": None if status is ItemStatus.QUEUED else at,
+    }
+
+
+def _select() -> AnySelect:
+    return (
+        select(*_HEAD, *FILM_COLUMNS, *PREDICTION_COLUMNS, *_TAIL)
+        .select_from(ItemRow)
+        .outerjoin(FilmRow, FilmRow.id == ItemRow.film_id)
+        .outerjoin(PredictionRow, PredictionRow.id == ItemRow.prediction_id)
+    )
+
+
+def _after(job_id: str, seq: int, limit: int, status: ItemStatus | None) -> AnySelect:
+    query = _select().where(ItemRow.job_id == job_id, ItemRow.seq > seq)
+    if status is not None:
+        query = query.where(ItemRow.status == status)
+    return query.order_by(ItemRow.seq).limit(limit)
+
+
+def _item(row: AnyRow) -> Item:
+    values: tuple[Any, ...] = tuple(row)
+    film = values[_FILM_AT:_PREDICTION_AT]
+    prediction = values[_PREDICTION_AT:_TAIL_AT]
+    return Item(
+        *values[:_FILM_AT],
+        None if film[0] is None else FilmRef(*film),
+        None if prediction[0] is None else Prediction(*prediction),
+        *values[_TAIL_AT:],
+    )
+
+
+def _seq(cursor: str | None) -> int:
+    if cursor is None:
+        return -1
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise InvalidParameter("cursor: this is not a cursor of this list; start without one.")
+    return int(cursor)
+
+
+def _require_job(connection: Connection, tenant: str, job_id: str) -> None:
+    query = select(JobRow.id).where(JobRow.id == job_id, JobRow.tenant == tenant)
+    if connection.execute(query).first() is None:
+        raise JobNotFound(f"There is no job {job_id!r}.")

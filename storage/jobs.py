@@ -1,0 +1,392 @@
+"""Jobs: the requests of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import IntegrityError
+
+from lungline.domain import JobStatus, Priority
+from lungline.errors import IdempotencyConflict, JobNotFound, WrongState
+from storage import items as item_rows
+from storage import transitions
+from storage.columns import AnyRow, AnySelect
+from storage.database import Database
+from storage.items import NewItem
+from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
+from storage.pages import Page, make_page
+from storage.tally import Tally
+from storage.upserts import insert_missing
+
+# Rows that one transaction changes at most; the sweep does the rest in as large chunks.
+CHUNK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One request of a client.
+
+    Attributes:
+        id: The job's id.
+        tenant: Whose job.
+        name: What the client called it.
+        metadata: As the client gave it.
+        status: Where it stands.
+        bundle: `name@version`, pinned at submit.
+        priority: Which jobs come first.
+        source: `films` or `archive`.
+        paused: Whether claims pass it by.
+        total: Items so far; the next five add up to it.
+        queued: Items that wait.
+        running: Items under a worker's lease.
+        succeeded: Items with a prediction.
+        failed: Items with an error.
+        cancelled: Items that nobody will read.
+        reused: Those of `succeeded` that an earlier prediction answered.
+        bytes: Stored bytes of its films.
+        archive_key: Object key of the uploaded archive.
+        archive_size: Bytes of the uploaded archive.
+        entries_seen: Entries of the archive that are committed.
+        entries_total: Entries of the archive; None while unknown.
+        error_code: Why the job as a whole failed; a key of `lungline.errors.JOB_CODES`.
+        error_reason: The same for people.
+        created_at: Seconds since the epoch.
+        started_at: When a worker first took something of it, an archive or a film.
+        first_claim_at: When its first film was claimed: rates count from here.
+        finished_at: When it ended.
+        read_at: The server's time when this was read.
+    """
+
+    id: str
+    tenant: str
+    name: str
+    metadata: dict[str, Any]
+    status: JobStatus
+    bundle: str
+    priority: Priority
+    source: str
+    paused: bool
+    total: int
+    queued: int
+    running: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    reused: int
+    bytes: int
+    archive_key: str | None
+    archive_size: int | None
+    entries_seen: int
+    entries_total: int | None
+    error_code: str | None
+    error_reason: str | None
+    created_at: float
+    started_at: float | None
+    first_claim_at: float | None
+    finished_at: float | None
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A job that was asked for.
+
+    Attributes:
+        job: The job.
+        replayed: Whether an earlier request with the same idempotency key had made it.
+    """
+
+    job: Job
+    replayed: bool
+
+
+_FIELDS = [field for field in Job.__slots__ if field not in {"metadata", "read_at"}]
+_COLUMNS = [getattr(JobRow, field) for field in _FIELDS]
+
+
+class Jobs:
+    """Makes, reads and cancels jobs."""
+
+    def __init__(self, database: Database) -> None:
+        """Keep the database."""
+        self._database = database
+
+    def create_with_films(
+        self,
+        tenant: str,
+        *,
+        job_id: str,
+        name: str,
+        metadata: Mapping[str, Any],
+        bundle: str,
+        priority: Priority,
+        idempotency_key: str | None,
+        request_hash: str | None,
+        items: Sequence[NewItem],
+    ) -> Created:
+        """Make a job of films that intake has taken in or refused, in one transaction.
+
+        Items whose film the bundle has read before succeed at once; a job of such items only is
+        finished when this returns.
+
+        Args:
+            tenant: Whose job.
+            job_id: A new id.
+            name: For display.
+            metadata: JSON; given back unchanged.
+            bundle: `name@version`.
+            priority: Which jobs come first.
+            idempotency_key: What the client sent as such.
+            request_hash: Digest of the request, to tell a replay from a conflict.
+            items: At least one.
+
+        Raises:
+            IdempotencyConflict: The key was used with another request.
+            DatabaseUnavailable: The database does not answer; nothing was kept.
+        """
+        if not items:
+            raise ValueError("A job of films needs at least one item")
+        values = {
+            **_new(tenant, job_id, name, metadata, bundle, priority),
+            "status": JobStatus.RUNNING,
+            "source": "films",
+            "idempotency_key": idempotency_key,
+            "request_hash": request_hash,
+        }
+        return self._create(values, items)
+
+    def create_with_archive(
+        self,
+        tenant: str,
+        *,
+        job_id: str,
+        name: str,
+        metadata: Mapping[str, Any],
+        bundle: str,
+        priority: Priority,
+        idempotency_key: str | None,
+        request_hash: str | None,
+        archive_key: str,
+        archive_size: int,
+    ) -> Created:
+        """Make a job of a stored archive; an expander will find it.
+
+        Args:
+            tenant: Whose job.
+            job_id: A new id.
+            name: For display.
+            metadata: JSON; given back unchanged.
+            bundle: `name@version`.
+            priority: Which jobs come first.
+            idempotency_key: What the client sent as such.
+            request_hash: Digest of the request, to tell a replay from a conflict.
+            archive_key: Where the object store keeps the archive.
+            archive_size: Its bytes.
+
+        Raises:
+            IdempotencyConflict: The key was used with another request.
+            DatabaseUnavailable: The database does not answer; nothing was kept.
+        """
+        values = {
+            **_new(tenant, job_id, name, metadata, bundle, priority),
+            "status": JobStatus.EXPANDING,
+            "source": "archive",
+            "idempotency_key": idempotency_key,
+            "request_hash": request_hash,
+            "archive_key": archive_key,
+            "archive_size": archive_size,
+        }
+        return self._create(values, ())
+
+    def get(self, tenant: str, job_id: str) -> Job:
+        """Get one job; reads one row, however many films it has.
+
+        Raises:
+            JobNotFound: There is none with this id, or it is another tenant's.
+        """
+        query = self._select().where(JobRow.id == job_id, JobRow.tenant == tenant)
+        with self._database.read() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise JobNotFound(f"There is no job {job_id!r}.")
+        return _job(row)
+
+    def page(
+        self,
+        tenant: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        status: JobStatus | None = None,
+    ) -> Page[Job]:
+        """List jobs, newest first.
+
+        Args:
+            tenant: Whose jobs.
+            limit: Most jobs to list.
+            cursor: `next_cursor` of the page before.
+            status: Only jobs with this status.
+        """
+        query = self._select().where(JobRow.tenant == tenant)
+        if cursor is not None:
+            query = query.where(JobRow.id < cursor)
+        if status is not None:
+            query = query.where(JobRow.status == status)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(JobRow.id.desc()).limit(limit + 1)).all()
+        return make_page(rows, limit, _job, lambda job: job.id)
+
+    def by_idempotency_key(self, tenant: str, key: str) -> Job | None:
+        """Find the job that an earlier request with this key made."""
+        with self._database.read() as connection:
+            found = self._keyed(connection, tenant, key)
+        return None if found is None else found[0]
+
+    def cancel(self, tenant: str, job_id: str) -> Job:
+        """Stop a job: claims stop at once, running films are read to their end.
+
+        Up to `CHUNK_ROWS` queued films are cancelled now, the rest by the sweep.
+
+        Raises:
+            JobNotFound: There is no such job.
+            WrongState: The job has ended otherwise.
+        """
+
+        def begin(connection: Connection) -> None:
+            at = self._database.time(connection)
+            transitions.begin_cancelling(connection, at, tenant, job_id)
+
+        self._database.run(begin)
+        job = self.get(tenant, job_id)
+        if job.status is JobStatus.CANCELLING:
+            self.drain(job_id)
+            return self.get(tenant, job_id)
+        if job.status is not JobStatus.CANCELLED:
+            raise WrongState(f"The job has ended ({job.status}); there is nothing to cancel.")
+        return job
+
+    def drain(self, job_id: str, limit: int = CHUNK_ROWS) -> int:
+        """Cancel queued films of a job that is being cancelled, and end it with the last.
+
+        Returns:
+            The number of films cancelled.
+        """
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            tally = Tally()
+            ids = transitions.lock_items(
+                connection, ItemRow.job_id == job_id, ITEM_QUEUED, limit=limit
+            )
+            count = transitions.cancel_items(connection, at, ids, tally)
+            transitions.settle(connection, at, tally)
+            transitions.end_if_drained(connection, at, job_id)
+            return count
+
+        return self._database.run(work)
+
+    def queued_films(self) -> int:
+        """Count the films that a claim could take now, from the counters of runnable jobs."""
+        with self._database.read() as connection:
+            return count_queued(connection)
+
+    def expandable(self) -> int:
+        """Count the archives that wait for an expander."""
+        query = (
+            select(func.count())
+            .select_from(JobRow)
+            .where(JOB_EXPANDING, ~JobRow.paused, JobRow.expand_lease_id.is_(None))
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def _create(self, values: dict[str, Any], items: Sequence[NewItem]) -> Created:
+        tenant, key = values["tenant"], values["idempotency_key"]
+
+        def work(connection: Connection) -> Created:
+            found = None if key is None else self._keyed(connection, tenant, key)
+            if found is not None:
+                return _replay(*found, values["request_hash"])
+            return Created(self._insert(connection, values, items), replayed=False)
+
+        try:
+            return self._database.run(work)
+        except IntegrityError:
+            # Two requests with one key at once: the other one was first.
+            with self._database.read() as connection:
+                found = None if key is None else self._keyed(connection, tenant, key)
+            if found is None:
+                raise
+            return _replay(*found, values["request_hash"])
+
+    def _insert(
+        self, connection: Connection, values: dict[str, Any], items: Sequence[NewItem]
+    ) -> Job:
+        at = self._database.time(connection)
+        tenant = {"id": values["tenant"], "created_at": at}
+        insert_missing(connection, TenantRow, [tenant])
+        transitions.insert_job(connection, at, values)
+        query = self._select().where(JobRow.id == values["id"])
+        tally = Tally()
+        if items:
+            job = _job(connection.execute(query).one())
+            item_rows.add(connection, at, job, items, 0, tally)
+        transitions.settle(connection, at, tally)
+        return _job(connection.execute(query).one())
+
+    def _keyed(
+        self, connection: Connection, tenant: str, key: str
+    ) -> tuple[Job, str | None] | None:
+        query = self._select().add_columns(JobRow.request_hash)
+        row = connection.execute(
+            query.where(JobRow.tenant == tenant, JobRow.idempotency_key == key)
+        ).one_or_none()
+        return None if row is None else (_job(row), row.request_hash)
+
+    def _select(self) -> AnySelect:
+        return select(
+            *_COLUMNS,
+            JobRow.client_metadata.label("metadata"),
+            self._database.now().label("read_at"),
+        )
+
+
+def count_queued(connection: Connection) -> int:
+    """Count the films that a claim could take now."""
+    query = select(func.coalesce(func.sum(JobRow.queued), 0)).where(JOB_RUNNABLE)
+    return int(connection.execute(query).scalar_one())
+
+
+def _new(
+    tenant: str,
+    job_id: str,
+    name: str,
+    metadata: Mapping[str, Any],
+    bundle: str,
+    priority: Priority,
+) -> dict[str, Any]:
+    return {
+        "id": job_id,
+        "tenant": tenant,
+        "name": name,
+        "client_metadata": dict(metadata),
+        "bundle": bundle,
+        "priority": int(priority),
+    }
+
+
+def _job(row: AnyRow) -> Job:
+    values = {field: row._mapping[field] for field in Job.__slots__}
+    values["priority"] = Priority(values["priority"])
+    return Job(**values)
+
+
+def _replay(job: Job, known_hash: str | None, request_hash: str | None) -> Created:
+    if known_hash != request_hash:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used with another request; use a new key for a new request."
+        )
+    return Created(job, replayed=True)

@@ -1,0 +1,60 @@
+"""Bring the database's schema up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from storage.database import Database
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+# Any number that no other user of the same server takes: the letters "lungline" (8 bytes).
+_ADVISORY_LOCK = int.from_bytes(b"lungline", "big")
+
+
+def upgrade(database: Database, revision: str = "head") -> None:
+    """Run the migrations that the database lacks, in one transaction.
+
+    Safe when several processes do it at once: the second waits, and then finds nothing to do.
+
+    Args:
+        database: Where.
+        revision: How far.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    database.run(lambda connection: _upgrade(connection, revision))
+
+
+def current_revision(database: Database) -> str | None:
+    """Name the revision of the schema; None when the database is empty."""
+    with database.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str | None:
+    """Name the newest revision that this code knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    if connection.dialect.name == "postgresql":
+        # Waiting for the other process may take longer than an ordinary lock may.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    command.upgrade(_config(connection), revision)
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,217 @@
+"""The tables. Every status change and counter goes through `storage.transitions`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lungline.domain import ItemStatus, JobStatus
+from storage.columns import ID, ROW_NUMBER, PlainText, status_type
+
+# Predicates of the partial indexes. Queries repeat them word by word with constants in them: with a
+# bound parameter neither planner can know that the index applies.
+ITEM_QUEUED = text("items.status = 'queued'")
+ITEM_RUNNING = text("items.status = 'running'")
+JOB_RUNNABLE = text(
+    "jobs.queued > 0 AND NOT jobs.paused AND jobs.status IN ('expanding', 'running')"
+)
+JOB_EXPANDING = text("jobs.status = 'expanding'")
+JOB_LIVE = text("jobs.status IN ('running', 'cancelling')")
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Common settings of the tables. Times are seconds since the epoch, by the server's clock."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own declaration
+        str: PlainText(),
+        float: Double(),
+        ItemStatus: status_type(ItemStatus),
+        JobStatus: status_type(JobStatus),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+    }
+
+
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    condition = text(where)
+    return Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+class TenantRow(Base):
+    """Whose data it is."""
+
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(PlainText(64), primary_key=True)
+    weight: Mapped[float] = mapped_column(default=1.0)
+    vtime: Mapped[float] = mapped_column(default=0.0)
+    created_at: Mapped[float]
+
+
+class FilmRow(Base):
+    """A stored picture; it owns the object under `object_key`."""
+
+    __tablename__ = "films"
+    __table_args__ = (UniqueConstraint("tenant", "sha256"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    sha256: Mapped[str] = mapped_column(PlainText(64))
+    object_key: Mapped[str]
+    format: Mapped[str] = mapped_column(PlainText(16))
+    width: Mapped[int]
+    height: Mapped[int]
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[float]
+
+
+class JobRow(Base):
+    """One request of a client, with the counters of its items."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        UniqueConstraint("tenant", "idempotency_key"),
+        CheckConstraint(
+            "queued >= 0 AND running >= 0 AND succeeded >= 0 AND failed >= 0 AND cancelled >= 0"
+            " AND queued + running + succeeded + failed + cancelled = total",
+            name="counters",
+        ),
+        Index("ix_jobs_tenant_id", "tenant", "id"),
+        _partial(
+            "ix_jobs_runnable",
+            "priority",
+            "tenant",
+            "vtime",
+            where="queued > 0 AND NOT paused AND status IN ('expanding', 'running')",
+        ),
+        _partial("ix_jobs_expanding", "priority", "id", where="status = 'expanding'"),
+        _partial("ix_jobs_live", "id", where="status IN ('running', 'cancelling')"),
+        _partial("ix_jobs_expand_lease_id", "expand_lease_id", where="expand_lease_id IS NOT NULL"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    name: Mapped[str]
+    client_metadata: Mapped[dict[str, Any]]
+    status: Mapped[JobStatus]
+    bundle: Mapped[str] = mapped_column(PlainText(128))
+    priority: Mapped[int]
+    source: Mapped[str] = mapped_column(PlainText(16))
+    paused: Mapped[bool] = mapped_column(default=False)
+    weight: Mapped[float] = mapped_column(default=1.0)
+    vtime: Mapped[float] = mapped_column(default=0.0)
+    idempotency_key: Mapped[str | None] = mapped_column(PlainText(255))
+    request_hash: Mapped[str | None] = mapped_column(PlainText(128))
+    total: Mapped[int] = mapped_column(default=0)
+    queued: Mapped[int] = mapped_column(default=0)
+    running: Mapped[int] = mapped_column(default=0)
+    succeeded: Mapped[int] = mapped_column(default=0)
+    failed: Mapped[int] = mapped_column(default=0)
+    cancelled: Mapped[int] = mapped_column(default=0)
+    reused: Mapped[int] = mapped_column(default=0)
+    bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    archive_key: Mapped[str | None]
+    archive_size: Mapped[int | None] = mapped_column(BigInteger)
+    entries_seen: Mapped[int] = mapped_column(default=0)
+    entries_total: Mapped[int | None]
+    expand_attempts: Mapped[int] = mapped_column(default=0)
+    expand_lease_id: Mapped[str | None] = mapped_column(ID)
+    expand_worker_id: Mapped[str | None] = mapped_column(PlainText(128))
+    expand_lease_expires_at: Mapped[float | None]
+    error_code: Mapped[str | None] = mapped_column(PlainText(64))
+    error_reason: Mapped[str | None]
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    first_claim_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+
+
+class PredictionRow(Base):
+    """The findings of one film by one bundle; the first that is written stays."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (UniqueConstraint("film_id", "bundle"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    film_id: Mapped[str] = mapped_column(ID, ForeignKey("films.id"))
+    bundle: Mapped[str] = mapped_column(PlainText(128))
+    runtime: Mapped[str] = mapped_column(PlainText(32))
+    top_label: Mapped[str] = mapped_column(PlainText(128))
+    findings: Mapped[list[Any]]
+    in_distribution: Mapped[bool | None]
+    flags: Mapped[list[Any]]
+    lungs: Mapped[dict[str, Any]]
+    region: Mapped[list[Any]]
+    activation: Mapped[list[Any]]
+    mask_key: Mapped[str | None]
+    view_key: Mapped[str | None]
+    created_at: Mapped[float]
+
+
+class ItemRow(Base):
+    """One film of a job. While it runs, the lease says who may write its result."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        UniqueConstraint("job_id", "seq"),
+        _partial("ix_items_queued", "job_id", "seq", where="status = 'queued'"),
+        _partial("ix_items_failed", "job_id", "seq", where="status = 'failed'"),
+        _partial("ix_items_lease_id", "lease_id", where="status = 'running'"),
+        _partial("ix_items_worker_id", "worker_id", where="status = 'running'"),
+        _partial("ix_items_lease_expires_at", "lease_expires_at", where="status = 'running'"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id"))
+    seq: Mapped[int]
+    tenant: Mapped[str] = mapped_column(PlainText(64))
+    name: Mapped[str]
+    film_id: Mapped[str | None] = mapped_column(ID, ForeignKey("films.id"))
+    prediction_id: Mapped[str | None] = mapped_column(ID, ForeignKey("predictions.id"))
+    status: Mapped[ItemStatus]
+    error_code: Mapped[str | None] = mapped_column(PlainText(64))
+    error_reason: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(default=0)
+    alone: Mapped[bool] = mapped_column(default=False)
+    reused: Mapped[bool] = mapped_column(default=False)
+    worker_id: Mapped[str | None] = mapped_column(PlainText(128))
+    lease_id: Mapped[str | None] = mapped_column(ID)
+    lease_expires_at: Mapped[float | None]
+    lease_ends_at: Mapped[float | None]
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+
+
+class EventRow(Base):
+    """What happened to a job, in order; streams and webhooks read on from an id they know."""
+
+    __tablename__ = "events"
+    # AUTOINCREMENT: an id is never given twice, or a reader would miss the second.
+    __table_args__ = (Index("ix_events_job_id", "job_id", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(ROW_NUMBER, primary_key=True, autoincrement=True)
+    at: Mapped[float]
+    type: Mapped[str] = mapped_column(PlainText(32))
+    tenant: Mapped[str] = mapped_column(PlainText(64))
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id"))

@@ -1,0 +1,39 @@
+"""Pages by cursor: stable while rows are added, and as quick for the last page as for the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, and where the next ones begin.
+
+    Attributes:
+        items: The rows.
+        next_cursor: Pass it to get the next page; None on the last page.
+    """
+
+    items: list[T]
+    next_cursor: str | None
+
+
+def make_page(
+    rows: Sequence[U], limit: int, build: Callable[[U], T], cursor_of: Callable[[T], str]
+) -> Page[T]:
+    """Make a page of `limit` rows from a query that asked for one row more.
+
+    Args:
+        rows: At most `limit + 1` rows.
+        limit: The page's size.
+        build: Makes the value from its row.
+        cursor_of: Gives the cursor that continues after a value.
+    """
+    items = [build(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(items, cursor_of(items[-1]) if more and items else None)

@@ -1,0 +1,151 @@
+"""Repairs: what the sweep does. Each is harmless when run twice, also at the same time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, select, update
+
+from lungline.domain import ItemStatus, JobStatus
+from lungline.errors import JOB_CODES
+from storage import transitions
+from storage.database import Database
+from storage.jobs import CHUNK_ROWS, Jobs
+from storage.models import ITEM_RUNNING, JOB_EXPANDING, JOB_LIVE, ItemRow, JobRow
+from storage.tally import Tally
+
+
+class Repairs:
+    """Puts right what died, in chunks."""
+
+    def __init__(self, database: Database, jobs: Jobs, max_attempts: int) -> None:
+        """Keep the database and the number of attempts an item or an archive has."""
+        self._database = database
+        self._jobs = jobs
+        self._max_attempts = max_attempts
+
+    def expired_leases(self, limit: int = CHUNK_ROWS) -> int:
+        """Take back films whose worker did not renew its lease.
+
+        They are read alone from then on. One that was alone already has used up an attempt, and
+        fails with its last.
+
+        Returns:
+            The number of films taken back.
+        """
+        expired = ItemRow.lease_expires_at < self._database.now()
+
+        def work(connection: Connection) -> int:
+            ids = transitions.lock_items(
+                connection, ITEM_RUNNING, expired, limit=limit, skip_locked=True
+            )
+            if not ids:
+                return 0
+            at = self._database.time(connection)
+            tally = Tally()
+            count = transitions.bury_items(connection, at, ids, self._max_attempts, tally)
+            transitions.settle(connection, at, tally)
+            return count
+
+        return self._database.run(work)
+
+    def expired_expansions(self, max_attempts: int | None = None) -> int:
+        """Take back archives whose expander did not renew its lease.
+
+        Args:
+            max_attempts: Deaths without a slice between them after which the archive is given up.
+
+        Returns:
+            The number of archives taken back.
+        """
+        most = self._max_attempts if max_attempts is None else max_attempts
+        expired = (
+            select(JobRow.id)
+            .where(JOB_EXPANDING, JobRow.expand_lease_expires_at < self._database.now())
+            .order_by(JobRow.id)
+            .limit(CHUNK_ROWS)
+            .with_for_update(skip_locked=True)
+        )
+
+        def work(connection: Connection) -> int:
+            ids = list(connection.execute(expired).scalars())
+            for job_id in ids:
+                self._release(connection, job_id, most)
+            return len(ids)
+
+        return self._database.run(work)
+
+    def cancelling(self, limit: int = CHUNK_ROWS) -> int:
+        """Cancel queued films of jobs that are being cancelled, at most `limit`.
+
+        Returns:
+            The number of films cancelled.
+        """
+        query = select(JobRow.id).where(JOB_LIVE, JobRow.status == JobStatus.CANCELLING)
+        with self._database.read() as connection:
+            job_ids = list(connection.execute(query.order_by(JobRow.id).limit(limit)).scalars())
+        done = 0
+        for job_id in job_ids:
+            if done >= limit:
+                break
+            done += self._jobs.drain(job_id, limit - done)
+        return done
+
+    def finishable(self, limit: int = CHUNK_ROWS) -> int:
+        """End jobs that have nothing left to read, should one have been missed."""
+        query = select(JobRow.id).where(JOB_LIVE, JobRow.queued == 0, JobRow.running == 0)
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            ids = connection.execute(query.order_by(JobRow.id).limit(limit)).scalars().all()
+            return sum(transitions.end_if_drained(connection, at, job_id) for job_id in ids)
+
+        with self._database.read() as connection:
+            if connection.execute(query.limit(1)).first() is None:
+                return 0
+        return self._database.run(work)
+
+    def check_counters(self) -> list[str]:
+        """Compare the counters of every job with its items, at one moment.
+
+        Returns:
+            A line for each difference; empty when all is well.
+        """
+        counters: dict[str, ColumnElement[int]] = {
+            status.value: func.count().filter(ItemRow.status == status) for status in ItemStatus
+        }
+        counters["total"] = func.count()
+        counters["reused"] = func.count().filter(ItemRow.reused)
+        columns = [expression.label(name) for name, expression in counters.items()]
+        counted = select(ItemRow.job_id, *columns).group_by(ItemRow.job_id).subquery()
+        query = select(
+            JobRow.id,
+            *[getattr(JobRow, name).label(f"kept_{name}") for name in counters],
+            *[func.coalesce(counted.c[name], 0).label(name) for name in counters],
+        ).outerjoin(counted, counted.c.job_id == JobRow.id)
+        with self._database.read() as connection:
+            rows = connection.execute(query).mappings().all()
+        return [line for row in rows for line in _differences(row, list(counters))]
+
+    def _release(self, connection: Connection, job_id: str, most: int) -> None:
+        change = update(JobRow).where(JobRow.id == job_id, JOB_EXPANDING)
+        attempts = connection.execute(
+            change.values(
+                expand_lease_id=None,
+                expand_worker_id=None,
+                expand_lease_expires_at=None,
+                expand_attempts=JobRow.expand_attempts + 1,
+            ).returning(JobRow.expand_attempts)
+        ).scalar_one()
+        if attempts >= most:
+            at = self._database.time(connection)
+            failure = ("attempts_exhausted", JOB_CODES["attempts_exhausted"])
+            transitions.finish_expanding(connection, at, job_id, None, failure)
+
+
+def _differences(row: Any, names: list[str]) -> list[str]:
+    return [
+        f"job {row['id']}: {name} is {row['kept_' + name]}, its items say {row[name]}"
+        for name in names
+        if row["kept_" + name] != row[name]
+    ]

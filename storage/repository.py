@@ -1,0 +1,42 @@
+"""The repository: everything that the API and the workers ask of the database."""
+
+from __future__ import annotations
+
+from storage.claims import Claims
+from storage.database import Database
+from storage.events import Events
+from storage.expansions import Expansions
+from storage.items import Items
+from storage.jobs import Jobs
+from storage.repairs import Repairs
+
+MAX_ATTEMPTS = 3
+
+
+class Repository:
+    """Gathers the nouns. Safe to share between threads.
+
+    Attributes:
+        database: The connection.
+        jobs: Requests of clients.
+        items: Their films.
+        claims: Films in the hands of workers.
+        expansions: Archives in the hands of expanders.
+        repairs: What the sweep does.
+        events: What happened.
+    """
+
+    def __init__(self, database: Database, *, max_attempts: int = MAX_ATTEMPTS) -> None:
+        """Build all over one database.
+
+        Args:
+            database: The connection.
+            max_attempts: Deaths alone after which a film is given up (`settings.max_attempts`).
+        """
+        self.database = database
+        self.jobs = Jobs(database)
+        self.items = Items(database)
+        self.claims = Claims(database, max_attempts)
+        self.expansions = Expansions(database)
+        self.repairs = Repairs(database, self.jobs, max_attempts)
+        self.events = Events(database)

@@ -1,0 +1,93 @@
+"""Whose films are read next: priority, then the tenant's virtual time, then the job's.
+
+A virtual time grows by films / weight with each claim, so that those who had least come first
+(start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, case, exists, func, select, update
+
+from lungline.domain import Priority
+from storage.columns import AnyRow
+from storage.models import JOB_RUNNABLE, JobRow, TenantRow
+
+# Of ten claims one looks at bulk first and one at normal, so that strict priority starves nobody.
+TURNS = 10
+_FIRST_AT_TURN: Mapping[int, Priority] = {4: Priority.NORMAL, 9: Priority.BULK}
+
+
+def candidates(connection: Connection, turn: int, limit: int) -> Sequence[AnyRow]:
+    """List runnable jobs in the order in which a claim tries them.
+
+    Args:
+        connection: A transaction.
+        turn: A number that grows with each claim of a worker.
+        limit: Most jobs to list.
+
+    Returns:
+        Rows of `id`, `tenant`, `bundle`.
+    """
+    first = _FIRST_AT_TURN.get(turn % TURNS)
+    turn_order = [] if first is None else [case((JobRow.priority == int(first), 0), else_=1)]
+    query = (
+        select(JobRow.id, JobRow.tenant, JobRow.bundle)
+        .join(TenantRow, TenantRow.id == JobRow.tenant)
+        .where(JOB_RUNNABLE)
+        .order_by(*turn_order, JobRow.priority, TenantRow.vtime, TenantRow.id)
+        .order_by(JobRow.vtime, JobRow.id)
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def charge_tenants(connection: Connection, films: Mapping[str, int]) -> None:
+    """Advance the virtual time of each tenant by the films that were claimed for it."""
+    for tenant in sorted(films):
+        connection.execute(
+            update(TenantRow)
+            .where(TenantRow.id == tenant)
+            .values(vtime=TenantRow.vtime + films[tenant] / TenantRow.weight)
+        )
+
+
+def admit_job(connection: Connection, tenant: str, job_id: str) -> None:
+    """Let a job that became runnable start no earlier than the least of its tenant's others.
+
+    Without this a job that waited for its first film would be owed all that the others had.
+    """
+    least = select(func.min(JobRow.vtime)).where(
+        JOB_RUNNABLE, JobRow.tenant == tenant, JobRow.id != job_id
+    )
+    floor: float | None = connection.execute(least).scalar()
+    if floor is not None:
+        connection.execute(
+            update(JobRow).where(JobRow.id == job_id, JobRow.vtime < floor).values(vtime=floor)
+        )
+
+
+def admit_tenant(connection: Connection, tenant: str, job_id: str) -> None:
+    """Let a tenant whose first job became runnable start no earlier than the least of the others.
+
+    While no other tenant has work, the largest virtual time of all takes that place: the end of a
+    busy period is where the next one begins, so an idle day earns no credit.
+    """
+    if _has_work(connection, JobRow.tenant == tenant, JobRow.id != job_id):
+        return
+    least = select(func.min(TenantRow.vtime)).where(
+        TenantRow.id != tenant,
+        exists(select(JobRow.id).where(JOB_RUNNABLE, JobRow.tenant == TenantRow.id)),
+    )
+    floor: float | None = connection.execute(least).scalar()
+    if floor is None:
+        floor = connection.execute(select(func.max(TenantRow.vtime))).scalar_one()
+    connection.execute(
+        update(TenantRow).where(TenantRow.id == tenant, TenantRow.vtime < floor).values(vtime=floor)
+    )
+
+
+def _has_work(connection: Connection, *conditions: ColumnElement[bool]) -> bool:
+    query = select(JobRow.id).where(JOB_RUNNABLE, *conditions).limit(1)
+    return connection.execute(query).first() is not None

@@ -1,0 +1,35 @@
+"""How much each counter of each job changes in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from lungline.domain import ItemStatus
+
+
+class Tally:
+    """Collects the changes of job counters while items are changed, to be settled after them.
+
+    Items are locked before jobs everywhere; so the counters wait until all items are done.
+    """
+
+    def __init__(self) -> None:
+        """Start with no change."""
+        self.deltas: dict[str, Counter[str]] = {}
+
+    def add(self, job_id: str, counter: str, amount: int) -> None:
+        """Change one counter of a job by `amount`."""
+        self.deltas.setdefault(job_id, Counter())[counter] += amount
+
+    def moved(self, job_ids: Iterable[str], source: ItemStatus | None, target: ItemStatus) -> int:
+        """Count items, one for each job id, that went from `source` (None: born) to `target`.
+
+        Returns:
+            The number of items.
+        """
+        counted = Counter(job_ids)
+        for job_id, count in counted.items():
+            self.add(job_id, source.value if source else "total", -count if source else count)
+            self.add(job_id, target.value, count)
+        return counted.total()

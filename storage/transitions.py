@@ -1,0 +1,350 @@
+"""The only place where the status of an item or a job, or a job's counters, change.
+
+Each change is an UPDATE guarded by the status it starts from; zero rows mean that somebody else
+was first. Counters change in the same transaction as the items they count. Locks are taken in one
+order everywhere: items by id, then jobs by id, then tenants. So a transaction changes all its items
+first, collects what that does to the counters in a `Tally`, and settles the tally last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    TextClause,
+    and_,
+    case,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from lungline.domain import ItemStatus, JobStatus
+from lungline.errors import FILM_CODES, JOB_CODES
+from storage import scheduling
+from storage.events import EventType, record
+from storage.models import (
+    ITEM_QUEUED,
+    ITEM_RUNNING,
+    JOB_LIVE,
+    JOB_RUNNABLE,
+    ItemRow,
+    JobRow,
+    PredictionRow,
+)
+from storage.tally import Tally
+
+Failure = tuple[str, str]  # code, reason
+
+_CANCELLABLE = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
+_NO_LEASE: Mapping[str, None] = {
+    "worker_id": None,
+    "lease_id": None,
+    "lease_expires_at": None,
+    "lease_ends_at": None,
+}
+
+
+# Items
+
+
+def lock_items(
+    connection: Connection,
+    *conditions: ColumnElement[bool] | TextClause,
+    limit: int | None = None,
+    skip_locked: bool = False,
+) -> list[str]:
+    """Lock items in the order of their ids (SQLite's write lock covers all), and list the ids."""
+    query = (
+        select(ItemRow.id)
+        .where(*conditions)
+        .order_by(ItemRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=skip_locked)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def insert_items(connection: Connection, rows: Sequence[Mapping[str, Any]], tally: Tally) -> None:
+    """Insert new items, each born queued, succeeded (read before) or failed."""
+    if rows:
+        connection.execute(insert(ItemRow), list(rows))
+    for status in ItemStatus:
+        tally.moved([row["job_id"] for row in rows if row["status"] is status], None, status)
+    for row in rows:
+        if row["reused"]:
+            tally.add(row["job_id"], "reused", 1)
+
+
+def start_items(connection: Connection, ids: Collection[str], lease: Mapping[str, Any]) -> int:
+    """Move queued items to running under a lease; the job's counters are `take_films`' part.
+
+    Args:
+        connection: A write transaction that holds the items.
+        ids: The items.
+        lease: Values for `worker_id`, `lease_id`, `lease_expires_at`, `lease_ends_at`,
+            `started_at`.
+    """
+    change = update(ItemRow).where(ItemRow.id.in_(ids), ITEM_QUEUED)
+    return connection.execute(change.values(status=ItemStatus.RUNNING, **lease)).rowcount
+
+
+def reuse_predictions(connection: Connection, at: float, ids: Collection[str], bundle: str) -> int:
+    """Let queued items succeed by their film's earlier prediction (counters: `take_films`)."""
+    change = update(ItemRow).where(ItemRow.id.in_(ids), ITEM_QUEUED)
+    return connection.execute(
+        change.values(
+            status=ItemStatus.SUCCEEDED,
+            prediction_id=_prediction_of_item(bundle),
+            reused=True,
+            finished_at=at,
+        )
+    ).rowcount
+
+
+def succeed_items(
+    connection: Connection, at: float, ids: Collection[str], bundle: str, tally: Tally
+) -> int:
+    """Move running items to succeeded, by their film's prediction of this bundle."""
+    values = {
+        "status": ItemStatus.SUCCEEDED,
+        "prediction_id": _prediction_of_item(bundle),
+        "attempt": ItemRow.attempt + 1,
+        "finished_at": at,
+        **_NO_LEASE,
+    }
+    moved = _change_items(connection, ids, ITEM_RUNNING, values)
+    return tally.moved(moved, ItemStatus.RUNNING, ItemStatus.SUCCEEDED)
+
+
+def fail_items(
+    connection: Connection, at: float, failures: Mapping[str, Failure], tally: Tally
+) -> int:
+    """Move running items to failed, each with its code and reason."""
+    moved: list[str] = []
+    for item_id, (code, reason) in failures.items():
+        values = _failed(at, code, reason) | {"attempt": ItemRow.attempt + 1}
+        moved += _change_items(connection, [item_id], ITEM_RUNNING, values)
+    return tally.moved(moved, ItemStatus.RUNNING, ItemStatus.FAILED)
+
+
+def requeue_items(connection: Connection, ids: Collection[str], tally: Tally) -> int:
+    """Move running items back to queued: the fault was not theirs, no attempt is counted."""
+    values = {"status": ItemStatus.QUEUED, **_NO_LEASE}
+    moved = _change_items(connection, ids, ITEM_RUNNING, values)
+    return tally.moved(moved, ItemStatus.RUNNING, ItemStatus.QUEUED)
+
+
+def bury_items(
+    connection: Connection, at: float, ids: Collection[str], max_attempts: int, tally: Tally
+) -> int:
+    """Take back running items whose process died: nobody knows which of a batch was the cause.
+
+    So each is read alone from now on, and only a death alone counts as its attempt; the last
+    attempt fails the item.
+
+    Returns:
+        The number of items taken back.
+    """
+    used_up = ItemRow.alone & (ItemRow.attempt + 1 >= max_attempts)
+    code = "attempts_exhausted"
+    values = _failed(at, code, FILM_CODES[code]) | {"attempt": ItemRow.attempt + 1}
+    failed = _change_items(connection, ids, and_(ITEM_RUNNING, used_up), values)
+    count = tally.moved(failed, ItemStatus.RUNNING, ItemStatus.FAILED)
+    again = {
+        "status": ItemStatus.QUEUED,
+        "attempt": ItemRow.attempt + case((ItemRow.alone, 1), else_=0),
+        "alone": True,
+        **_NO_LEASE,
+    }
+    queued = _change_items(connection, ids, ITEM_RUNNING, again)
+    return count + tally.moved(queued, ItemStatus.RUNNING, ItemStatus.QUEUED)
+
+
+def cancel_items(connection: Connection, at: float, ids: Collection[str], tally: Tally) -> int:
+    """Move queued items to cancelled."""
+    values = {"status": ItemStatus.CANCELLED, "finished_at": at}
+    moved = _change_items(connection, ids, ITEM_QUEUED, values)
+    return tally.moved(moved, ItemStatus.QUEUED, ItemStatus.CANCELLED)
+
+
+def _change_items(
+    connection: Connection,
+    ids: Collection[str],
+    guard: ColumnElement[bool] | TextClause,
+    values: Mapping[str, Any],
+) -> list[str]:
+    """Change those items that pass the guard; list the job of each."""
+    if not ids:
+        return []
+    change = update(ItemRow).where(ItemRow.id.in_(ids), guard).values(**values)
+    return list(connection.execute(change.returning(ItemRow.job_id)).scalars())
+
+
+def _failed(at: float, code: str, reason: str) -> dict[str, Any]:
+    return {
+        "status": ItemStatus.FAILED,
+        "error_code": code,
+        "error_reason": reason,
+        "finished_at": at,
+        **_NO_LEASE,
+    }
+
+
+def _prediction_of_item(bundle: str) -> ScalarSelect[str]:
+    return (
+        select(PredictionRow.id)
+        .where(PredictionRow.film_id == ItemRow.film_id, PredictionRow.bundle == bundle)
+        .scalar_subquery()
+    )
+
+
+# Jobs
+
+
+def insert_job(connection: Connection, at: float, values: Mapping[str, Any]) -> None:
+    """Insert a job without items, `running` or `expanding`, and tell that it exists."""
+    connection.execute(insert(JobRow).values(created_at=at, **values))
+    kind = EventType.EXPANDING if values["status"] is JobStatus.EXPANDING else EventType.RUNNING
+    for event in (EventType.CREATED, kind):
+        record(connection, at, event, values["tenant"], values["id"])
+
+
+def take_films(connection: Connection, at: float, job_id: str, started: int, reused: int) -> bool:
+    """Count films of a job as claimed, unless it was paused or cancelled meanwhile.
+
+    Args:
+        connection: A write transaction that holds the queued items.
+        at: The server's time.
+        job_id: The job.
+        started: Films that go from queued to running; they advance the job's virtual time.
+        reused: Films that go from queued to succeeded.
+
+    Returns:
+        False when the job gives no films now; then its items must be left alone.
+    """
+    change = update(JobRow).where(JobRow.id == job_id, JOB_RUNNABLE)
+    return bool(
+        connection.execute(
+            change.values(
+                queued=JobRow.queued - started - reused,
+                running=JobRow.running + started,
+                succeeded=JobRow.succeeded + reused,
+                reused=JobRow.reused + reused,
+                vtime=JobRow.vtime + started / JobRow.weight,
+                started_at=func.coalesce(JobRow.started_at, at),
+                first_claim_at=func.coalesce(JobRow.first_claim_at, at),
+            )
+        ).rowcount
+    )
+
+
+def settle(connection: Connection, at: float, tally: Tally) -> None:
+    """Change the counters of all jobs in the tally, end those that are done, admit new work."""
+    admitted: dict[str, str] = {}
+    for job_id in sorted(tally.deltas):
+        deltas = {name: delta for name, delta in tally.deltas[job_id].items() if delta}
+        if not deltas:
+            continue
+        change = update(JobRow).where(JobRow.id == job_id)
+        job = connection.execute(
+            change.values(
+                {name: getattr(JobRow, name) + deltas[name] for name in deltas}
+            ).returning(JobRow.tenant, JobRow.queued, JobRow.running)
+        ).one()
+        if job.queued + job.running == 0:
+            end_if_drained(connection, at, job_id)
+        elif job.queued and job.queued == deltas.get("queued"):
+            scheduling.admit_job(connection, job.tenant, job_id)
+            admitted[job.tenant] = job_id
+    for tenant in sorted(admitted):
+        scheduling.admit_tenant(connection, tenant, admitted[tenant])
+
+
+def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
+    """Give a job its last status when no item of it is queued or running."""
+    status = case(
+        (JobRow.status == JobStatus.CANCELLING, JobStatus.CANCELLED.value),
+        (JobRow.succeeded == 0, JobStatus.FAILED.value),
+        (
+            (JobRow.failed > 0) | JobRow.error_code.is_not(None),
+            JobStatus.COMPLETED_WITH_ERRORS.value,
+        ),
+        else_=JobStatus.SUCCEEDED.value,
+    )
+    change = update(JobRow).where(
+        JobRow.id == job_id, JOB_LIVE, JobRow.queued == 0, JobRow.running == 0
+    )
+    ended = connection.execute(
+        change.values(status=status, finished_at=at).returning(JobRow.tenant, JobRow.status)
+    ).one_or_none()
+    if ended is None:
+        return False
+    cancelled = ended.status is JobStatus.CANCELLED
+    kind = EventType.CANCELLED if cancelled else EventType.FINISHED
+    record(connection, at, kind, ended.tenant, job_id)
+    return True
+
+
+def begin_cancelling(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
+    """Stop claims and the expansion of a job; False when its status does not allow it."""
+    change = update(JobRow).where(
+        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_CANCELLABLE)
+    )
+    values = {
+        "status": JobStatus.CANCELLING,
+        "expand_lease_id": None,
+        "expand_worker_id": None,
+        "expand_lease_expires_at": None,
+    }
+    if not connection.execute(change.values(**values)).rowcount:
+        return False
+    record(connection, at, EventType.CANCELLING, tenant, job_id)
+    return True
+
+
+def finish_expanding(
+    connection: Connection,
+    at: float,
+    job_id: str,
+    lease_id: str | None,
+    failure: Failure | None,
+) -> bool:
+    """Move a job from expanding to running, and on to its end when nothing is left to read.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        job_id: The job.
+        lease_id: The lease under which the archive was expanded; None for the sweep, which holds
+            the job because its lease expired.
+        failure: Why the archive could not be expanded to its end.
+
+    Returns:
+        False when the lease is lost or the job was cancelled.
+    """
+    empty = ("archive_empty", JOB_CODES["archive_empty"])
+    code, reason = failure or empty
+    blame = JobRow.total == 0 if failure is None else JobRow.total >= 0
+    guard = JobRow.expand_lease_id == lease_id  # IS NULL when lease_id is None
+    change = update(JobRow).where(JobRow.id == job_id, JobRow.status == JobStatus.EXPANDING, guard)
+    job = connection.execute(
+        change.values(
+            status=JobStatus.RUNNING,
+            error_code=case((blame, code), else_=None),
+            error_reason=case((blame, reason), else_=None),
+            expand_lease_id=None,
+            expand_worker_id=None,
+            expand_lease_expires_at=None,
+        ).returning(JobRow.tenant)
+    ).one_or_none()
+    if job is None:
+        return False
+    record(connection, at, EventType.RUNNING, job.tenant, job_id)
+    end_if_drained(connection, at, job_id)
+    return True

@@ -1,0 +1,37 @@
+"""INSERT ... ON CONFLICT DO NOTHING: one statement in two dialects of SQLAlchemy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from storage.models import Base
+
+T = TypeVar("T")
+
+# Far below SQLite's 32,766 and PostgreSQL's 65,535 parameters of a statement.
+CHUNK = 500
+
+
+def insert_missing(
+    connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert those rows that break no unique constraint; keep what is there for the others.
+
+    Give the rows in the order of the unique key: two transactions that insert the same keys in
+    different orders wait for each other.
+    """
+    if not rows:
+        return
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Cut values into lists that fit into one `IN (...)`."""
+    everything = list(values)
+    for start in range(0, len(everything), CHUNK):
+        yield everything[start : start + CHUNK]
