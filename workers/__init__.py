@@ -1,0 +1,1 @@
+"""What takes films off the queue of record: reading, expanding, repairing."""

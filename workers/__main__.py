@@ -1,0 +1,71 @@
+"""`python -m workers analyze|expand|control|beat`: start one part of the back."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from lungline.errors import ConfigurationError
+from lungline.settings import Settings, current_settings
+
+BEAT = "beat"
+ROLES = {
+    "analyze": "reads films, one process a core",
+    "expand": "unpacks archives",
+    "control": "repairs what was left behind",
+    BEAT: "asks for a repair every few seconds",
+}
+
+ENVIRONMENT = {
+    # SIGTERM gives Celery's soft shutdown; its plain one waits without limit and ignores a second.
+    "REMAP_SIGTERM": "SIGQUIT",
+    # One compute thread a process: parallelism comes from the processes.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+}
+"""Read by libraries when they are imported, so it is set before; what is set already stays."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Start the part that the command line names; return the exit status."""
+    role = _parser().parse_args(arguments).role
+    try:
+        settings = current_settings()
+    except ConfigurationError as error:
+        print(f"workers: {error.message}", file=sys.stderr)
+        return 2
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    return _run(role, settings)
+
+
+def _run(role: str, settings: Settings) -> int:
+    # Celery reads REMAP_SIGTERM when it is imported, hence here.
+    if role == BEAT:
+        from workers import beat
+
+        return beat.run(settings)
+    from lungline.queueing import Queue
+    from workers import worker
+
+    return worker.run(Queue(role), settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    roles = "\n".join(f"  {role:8} {what}" for role, what in ROLES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m workers",
+        description=f"Start one part of the back:\n{roles}\n\nSettings: docs/operations.md",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("role", choices=ROLES)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

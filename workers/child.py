@@ -1,0 +1,87 @@
+"""A child of a worker: what it does once, after the fork, and how it runs a task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from lungline.bundles import find_bundle
+from lungline.errors import BundleNotFound, LunglineError
+from lungline.queueing import Queue
+from lungline.telemetry import get_logger
+from workers.analyzers import BundleUnusable
+from workers.crew import Crew
+from workers.parts import Parts
+from workers.ready import ReadyFile
+
+log = get_logger(__name__)
+
+
+class Child:
+    """One process of the pool, with its parts."""
+
+    def __init__(self, crew: Crew, slot: int, parts: Parts) -> None:
+        """Join a crew in a slot."""
+        self._crew, self._slot = crew, slot
+        self.parts = parts
+
+    def run(self, work: Callable[[Parts], object]) -> None:
+        """Run a task, unless the worker was told to stop.
+
+        The mark that this child holds work is set before it looks whether to stop, and the parent
+        says "stop" before it looks who holds work: none can miss the other.
+        """
+        with self._crew.holding(self._slot):
+            if not self._crew.stopping:
+                work(self.parts)
+
+    def take_over(self) -> None:
+        """Hand back at once what the dead predecessor in this slot held."""
+        if not self._crew.holder(self._slot):
+            return
+        try:
+            count = self.parts.repository.claims.hand_back_worker(self.parts.worker_id)
+        except LunglineError as error:
+            log.warning("predecessor's films not handed back", code=error.code)
+        else:
+            log.warning("a child died; its films are handed back", films=count)
+        self._crew.clear(self._slot)
+
+    def load(self) -> None:
+        """Load the default bundle, so that the first film does not wait for it."""
+        settings = self.parts.settings
+        ready = ReadyFile(settings, self.parts.worker_id)
+        ready.clear()
+        started = time.monotonic()
+        try:
+            bundle = find_bundle(settings.bundles_dir, settings.bundle).key
+            self.parts.analyzers.get(bundle)
+        except (BundleNotFound, BundleUnusable) as error:
+            # Not fatal: jobs may pin other bundles, and those of this one fail with the reason.
+            log.error("default bundle unusable", reason=error.message)
+            return
+        ready.set()
+        log.info("ready", bundle=bundle, seconds=round(time.monotonic() - started, 3))
+
+
+_current: Child | None = None
+
+
+def start(crew: Crew, slot: int, queue: Queue, parts: Parts) -> None:
+    """Become the child in `slot` that works on `queue`; called once, right after the fork."""
+    global _current
+    _current = Child(crew, slot, parts)
+    _current.take_over()
+    if queue is Queue.ANALYZE:
+        _current.load()
+
+
+def current() -> Child:
+    """The child that this process is.
+
+    Raises:
+        RuntimeError: The process was not started by `python -m workers`.
+    """
+    if _current is None:
+        raise RuntimeError("start workers with `python -m workers analyze|expand|control`")
+    return _current

@@ -1,0 +1,84 @@
+"""Everything that a task works with, built once in each process, after the fork."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from celery import Celery
+
+from lungline.queueing import Permits
+from lungline.settings import Settings
+from storage.database import Database
+from storage.objects import ObjectStore, open_store
+from storage.repository import Repository
+from workers.analyzers import Analyzers
+from workers.backoff import Backoff
+
+FETCH_THREADS = 4
+"""Films fetched from the store at once: hides the round trips to S3, costs nothing locally."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a task needs, passed in.
+
+    Attributes:
+        settings: Of this process.
+        repository: The database.
+        store: Films, archives, masks, views.
+        permits: Counts and sends permits.
+        analyzers: Loaded bundles; loads nothing before it is asked.
+        backoff: Waits after a part failed.
+        fetchers: Threads that fetch films.
+        worker_id: Under which this process claims.
+        parent: Process id of the parent, without which a child exits; None to go on.
+        stopping: Whether the worker was told to stop.
+    """
+
+    settings: Settings
+    repository: Repository
+    store: ObjectStore
+    permits: Permits
+    analyzers: Analyzers
+    backoff: Backoff
+    fetchers: ThreadPoolExecutor
+    worker_id: str
+    parent: int | None
+    stopping: Callable[[], bool]
+
+
+def build_parts(
+    app: Celery,
+    settings: Settings,
+    worker_id: str,
+    *,
+    analyzers: Analyzers,
+    parent: int | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Parts:
+    """Build the parts of this process; connects to nothing yet.
+
+    Args:
+        app: The Celery application, for sending permits.
+        settings: Of this process.
+        worker_id: Under which this process claims.
+        analyzers: Loads and keeps bundles.
+        parent: See `Parts`.
+        stopping: See `Parts`.
+    """
+    return Parts(
+        settings=settings,
+        repository=Repository(
+            Database(settings.sqlalchemy_url), max_attempts=settings.max_attempts
+        ),
+        store=open_store(settings),
+        permits=Permits(app, settings),
+        analyzers=analyzers,
+        backoff=Backoff(stopping),
+        fetchers=ThreadPoolExecutor(FETCH_THREADS, thread_name_prefix="fetch"),
+        worker_id=worker_id,
+        parent=parent,
+        stopping=stopping,
+    )

@@ -1,0 +1,63 @@
+"""The periodic repair: what was left behind is put back, what has no permit gets one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from lungline.errors import PartUnavailable
+from lungline.queueing import Queue, batches
+from lungline.telemetry import get_logger
+from workers.parts import Parts
+
+log = get_logger(__name__)
+
+CHUNK = 2000
+"""Most rows changed in one transaction, so that no repair holds locks for long."""
+MOST_CHUNKS = 25
+"""Chunks of one kind in one sweep: the next sweep goes on, and other repairs get their turn."""
+
+
+def sweep(parts: Parts) -> dict[str, int]:
+    """Repair once. Harmless when run twice, or by two at once.
+
+    Returns:
+        How many rows each repair changed, and permits sent, without the zeros.
+    """
+    try:
+        changed = _repair(parts) | _permits(parts)
+    except PartUnavailable as error:
+        log.warning("sweep cut short", code=error.code)
+        return {}
+    counts = {name: count for name, count in changed.items() if count}
+    if counts:
+        log.info("swept", **counts)
+    return counts
+
+
+def _repair(parts: Parts) -> dict[str, int]:
+    repairs = parts.repository.repairs
+    return {
+        "expired_leases": _in_chunks(lambda: repairs.expired_leases(CHUNK)),
+        "expired_expansions": repairs.expired_expansions(parts.settings.max_attempts),
+        "cancelled": _in_chunks(lambda: repairs.cancelling(CHUNK)),
+        "finished_jobs": _in_chunks(lambda: repairs.finishable(CHUNK)),
+    }
+
+
+def _in_chunks(repair: Callable[[], int]) -> int:
+    total = 0
+    for _ in range(MOST_CHUNKS):
+        count = repair()
+        total += count
+        if count < CHUNK:
+            break
+    return total
+
+
+def _permits(parts: Parts) -> dict[str, int]:
+    jobs, permits = parts.repository.jobs, parts.permits
+    queued = batches(jobs.queued_films(), parts.settings.batch_size)
+    return {
+        "analyze_permits": permits.top_up(Queue.ANALYZE, queued),
+        "expand_permits": permits.top_up(Queue.EXPAND, jobs.expandable()),
+    }
