@@ -251,7 +251,7 @@ def _read_manifest(path: Path) -> bytes:
 def _parse(path: Path, raw: bytes) -> Manifest:
     try:
         described = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BundleError(f"{path / MANIFEST} is no JSON. {_FETCH_AGAIN}") from None
     found = described.get("format") if isinstance(described, dict) else None
     if found != FORMAT:

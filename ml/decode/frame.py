@@ -1,6 +1,5 @@
 """An encapsulated DICOM frame: one compressed picture, decoded by the library of its syntax."""
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +11,10 @@ from pydicom import uid
 from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
-from rle.utils import Version, decode_pixel_data
 
 from ml.decode import jpeg
+from ml.decode.jpeg2000 import read_stream_header
+from ml.decode.rle import decode_rle
 from ml.errors import FilmError
 
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
@@ -22,8 +22,6 @@ _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
 _JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
 _HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
 _LOSSY_DCT = (0xC0, 0xC1, 0xC2)
-_SIZ = b"\xff\x4f\xff\x51"
-_SUBSAMPLED_MARGIN = 4
 
 Samples = NDArray[np.integer[Any]]
 
@@ -124,14 +122,12 @@ def _inspect_jpeg_ls(data: bytes) -> Coded:
 
 
 def _inspect_jpeg_2000(data: bytes) -> Coded:
-    """Read the SIZ segment (ITU-T T.800, A.5.1), also inside a JP2 box."""
-    at = data.find(_SIZ, 0, 4096)
-    if at < 0 or at + 43 > len(data):
-        raise FilmError("undecodable", "The frame is no JPEG 2000 code stream.")
-    right, bottom, left, top = struct.unpack(">4I", data[at + 8 : at + 24])
-    components = int.from_bytes(data[at + 40 : at + 42], "big")
-    depth = data[at + 42]
-    return Coded(right - left, bottom - top, components, (depth & 0x7F) + 1, bool(depth & 0x80))
+    header = read_stream_header(data)
+    if not header.complete:
+        raise FilmError("truncated", "The frame's code stream was cut. Send it again.")
+    return Coded(
+        header.width, header.height, header.components, header.precision, signed=header.signed
+    )
 
 
 def _check_geometry(coded: Coded, dataset: Dataset) -> None:
@@ -151,24 +147,18 @@ def _check_geometry(coded: Coded, dataset: Dataset) -> None:
 
 
 def _decode_rle(data: bytes, dataset: Dataset) -> Samples:
-    """Decode RLE (PS3.5, annex G): planes of bytes, turned to pixels of samples."""
-    bits, samples = int(dataset.BitsAllocated), int(dataset.SamplesPerPixel)
-    planes = decode_pixel_data(
-        data, version=Version.v2, rows=dataset.Rows, columns=dataset.Columns, bits_allocated=bits
-    )
-    counts = np.frombuffer(planes, f"<u{bits // 8}")
-    counts = counts.reshape(samples, dataset.Rows, dataset.Columns)
-    pixels = counts[0] if samples == 1 else np.moveaxis(counts, 0, -1)
+    rows, columns, samples = dataset.Rows, dataset.Columns, int(dataset.SamplesPerPixel)
+    pixels = decode_rle(data, rows, columns, samples, int(dataset.BitsAllocated))
     return signed_as(pixels, int(dataset.BitsStored), bool(dataset.PixelRepresentation))
 
 
 def _fit(samples: Samples, coded: Coded, dataset: Dataset) -> Samples:
     """Give samples the signedness of the data set and keep lossy ones in their range."""
-    signed = bool(dataset.PixelRepresentation)
-    if coded.signed or signed:
-        return signed_as(samples, coded.precision, signed)
+    signed, stored = bool(dataset.PixelRepresentation), int(dataset.BitsStored)
+    if coded.signed != signed:
+        return signed_as(samples, min(coded.precision, stored), signed)
     if coded.clipped:
-        return np.minimum(samples, (1 << int(dataset.BitsStored)) - 1, dtype=samples.dtype)
+        return np.minimum(samples, (1 << stored) - 1, dtype=samples.dtype)
     return samples
 
 

@@ -5,10 +5,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SEGMENTER_OUTPUT_RANK = 4
-LOGITS_RANK = 2
-ACTIVATION_RANK = 4
-
 Batch = NDArray[np.float32]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ml.bundle import Bundle
 from ml.errors import BundleError
-from ml.runtimes.base import ACTIVATION_RANK, LOGITS_RANK, SEGMENTER_OUTPUT_RANK, Batch
+from ml.runtimes.base import Batch
 from ml.runtimes.untracked import import_openvino
 
 _CONFIG = {
@@ -37,9 +37,10 @@ class OpenVinoRuntime:
         core = import_openvino().Core()
         self._segmenter = _Network(core, bundle.file("openvino/segmenter.xml"), p.segmenter_size)
         self._classifier = _Network(core, bundle.file("openvino/classifier.xml"), p.classifier_size)
-        self._lung = self._segmenter.output(SEGMENTER_OUTPUT_RANK)
-        self._logits = self._classifier.output(LOGITS_RANK)
-        self._activation = self._classifier.output(ACTIVATION_RANK)
+        size, labels = p.segmenter_size, len(bundle.labels)
+        self._lung = self._segmenter.output((1, size, size, 1))
+        self._logits = self._classifier.output((1, labels))
+        self._activation = self._classifier.output((1, None, None, labels))
 
     def segment(self, batch: Batch) -> Batch:
         """See `Runtime.segment`."""
@@ -66,18 +67,25 @@ class _Network:
         self._file = file
         self._request = self._compiled.create_infer_request()
 
-    def output(self, rank: int) -> int:
-        """Give the place of the output of this rank.
+    def output(self, shape: tuple[int | None, ...]) -> int:
+        """Give the place of the output of this shape, None standing for any length.
 
-        An export keeps neither names nor order of a Keras model's outputs for certain; the ranks
+        An export keeps neither names nor order of a Keras model's outputs for certain; the shapes
         of logits and activation differ, so they cannot be mixed up.
         """
-        ranks = [len(output.shape) for output in self._compiled.outputs]
-        if ranks.count(rank) != 1:
-            raise BundleError(f"{self._file} has outputs of rank {ranks}, not one of rank {rank}.")
-        return ranks.index(rank)
+        shapes = [tuple(output.shape) for output in self._compiled.outputs]
+        places = [place for place, found in enumerate(shapes) if _matches(found, shape)]
+        if len(places) != 1:
+            raise BundleError(f"{self._file} has outputs {shapes}, not one of shape {shape}.")
+        return places[0]
 
     def __call__(self, film: Batch) -> list[Batch]:
         """Run one film, (size, size, 1), and give the outputs in the network's order."""
         self._request.infer([film[np.newaxis]], share_inputs=True)
         return [np.array(tensor.data) for tensor in self._request.output_tensors]
+
+
+def _matches(found: tuple[int, ...], wanted: tuple[int | None, ...]) -> bool:
+    return len(found) == len(wanted) and all(
+        want in (None, have) for have, want in zip(found, wanted, strict=True)
+    )

@@ -28,7 +28,8 @@ class TensorFlowRuntime:
 
     def segment(self, batch: Batch) -> Batch:
         """See `Runtime.segment`."""
-        return self._segmenter(batch).numpy()[..., 0]
+        maps: Batch = self._segmenter(batch).numpy()
+        return maps[..., 0]
 
     def classify(self, batch: Batch) -> tuple[Batch, Batch]:
         """See `Runtime.classify`."""

@@ -1,0 +1,68 @@
+"""The code stream of JPEG 2000 (ITU-T T.800, annex A): what it claims, and whether it is whole."""
+
+import struct
+from dataclasses import dataclass
+
+from ml.errors import FilmError
+
+_SOC_SIZ = b"\xff\x4f\xff\x51"
+_SOT = b"\xff\x90"
+_JP2_BOXES = 4096
+"""A JP2 file, which DICOM forbids and archives hold, has its code stream within these bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """What the SIZ segment says.
+
+    Attributes:
+        width: Columns.
+        height: Rows.
+        components: Samples a pixel.
+        precision: Bits a sample, of the first component.
+        signed: Samples are signed.
+        complete: Every tile part ends before the bytes do.
+    """
+
+    width: int
+    height: int
+    components: int
+    precision: int
+    signed: bool
+    complete: bool
+
+
+def read_stream_header(data: bytes) -> StreamHeader:
+    """Read the header of a code stream, its pixels untouched.
+
+    Raises:
+        FilmError: `undecodable` where there is none.
+    """
+    at = data.find(_SOC_SIZ, 0, _JP2_BOXES)
+    if at < 0 or at + 43 > len(data):
+        raise FilmError("undecodable", "The frame is no JPEG 2000 code stream.")
+    right, bottom, left, top = struct.unpack(">4I", data[at + 8 : at + 24])
+    depth = data[at + 42]
+    return StreamHeader(
+        width=right - left,
+        height=bottom - top,
+        components=int.from_bytes(data[at + 40 : at + 42], "big"),
+        precision=(depth & 0x7F) + 1,
+        signed=bool(depth & 0x80),
+        complete=_is_complete(data, at + 2),
+    )
+
+
+def _is_complete(data: bytes, at: int) -> bool:
+    """Follow the main header's segments, then the tile parts by the length each one states."""
+    while at + 4 <= len(data) and data[at] == 0xFF and data[at : at + 2] != _SOT:
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    if data[at : at + 2] != _SOT:
+        return False
+    while data[at : at + 2] == _SOT and at + 12 <= len(data):
+        length = int.from_bytes(data[at + 6 : at + 10], "big")
+        if length < 14:
+            # 0 stands for "to the end of the stream", which then has to have one.
+            return length == 0 and data.rstrip(b"\0").endswith(b"\xff\xd9")
+        at += length
+    return at <= len(data)
