@@ -244,12 +244,13 @@ def _item(row: AnyRow) -> Item:
     values: tuple[Any, ...] = tuple(row)
     film = values[_FILM_AT:_PREDICTION_AT]
     prediction = values[_PREDICTION_AT:_TAIL_AT]
-    return Item(
+    fields: list[Any] = [
         *values[:_FILM_AT],
         None if film[0] is None else FilmRef(*film),
         None if prediction[0] is None else Prediction(*prediction),
         *values[_TAIL_AT:],
-    )
+    ]
+    return Item(*fields)
 
 
 def _seq(cursor: str | None) -> int:

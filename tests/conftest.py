@@ -5,5 +5,6 @@ Owners of a fixture file import its fixtures here, by name.
 
 from __future__ import annotations
 
+from tests.fixtures.postgres import postgres_server, postgres_url  # noqa: F401
 from tests.fixtures.seaweedfs import s3_settings, seaweedfs  # noqa: F401
 from tests.fixtures.valkey import valkey  # noqa: F401
