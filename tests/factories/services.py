@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -21,11 +21,18 @@ from api.parts import Parts
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings
 from storage.claims import Outcome
-from storage.migrate import upgrade
+from storage.models import Base
 from storage.predictions import NewPrediction
 
 LABELS = ("normal", "bacterial_pneumonia", "viral_pneumonia")
 BUNDLE = "paediatric-pneumonia@0.1.0"
+BOUNDARY = "b0undary"
+_LOG_LINES = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.format_exc_info,
+    structlog.processors.JSONRenderer(),
+]
 NO_BROKER = "redis://127.0.0.1:1/0"
 
 
@@ -39,7 +46,7 @@ class Service:
 
     def submit(self, *films: tuple[str, bytes], **fields: str) -> TestResponse:
         """Send films in a form."""
-        return self.client.post("/v1/jobs", data=form(*films, **fields))
+        return self.client.post("/v1/jobs", **form(*films, **fields))
 
     def job(self, *films: tuple[str, bytes], **fields: str) -> dict[str, Any]:
         """Send films in a form and return the job."""
@@ -71,14 +78,19 @@ def service(folder: Path, **overrides: Any) -> Iterator[Service]:
     made = settings(folder, **overrides)
     parts = Parts(made)
     if "database_url" not in overrides:
-        upgrade(parts.database)
+        with parts.database.write() as connection:
+            Base.metadata.create_all(connection)
     app = create_app(made, parts)
     app.testing = True
     # As in production: an error must become an answer.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    with app.test_client() as client:
-        yield Service(app, parts, client)
-    parts.close()
+    structlog.configure(processors=_LOG_LINES)
+    try:
+        with app.test_client() as client:
+            yield Service(app, parts, client)
+    finally:
+        structlog.reset_defaults()
+        parts.close()
 
 
 def settings(folder: Path, **overrides: Any) -> Settings:
@@ -105,8 +117,20 @@ def write_bundle(folder: Path, version: str = "0.1.0") -> None:
 
 
 def form(*films: tuple[str, bytes], **fields: str) -> dict[str, Any]:
-    """Films and fields as the test client wants them."""
-    return {**fields, "films": [(BytesIO(data), name) for name, data in films]}
+    """Films and fields as arguments of the test client's `post`."""
+    parts = [(field, None, value.encode()) for field, value in fields.items()]
+    body = multipart(*parts, *(("films", name, data) for name, data in films))
+    return {"data": body, "content_type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def multipart(*parts: tuple[str, str | None, bytes]) -> bytes:
+    """Build a form of parts: field, file name or None, content."""
+    body = b""
+    for field, name, content in parts:
+        file = f'; filename="{name}"' if name is not None else ""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"{file}\r\n\r\n'
+        body += head.encode() + content + b"\r\n"
+    return body + f"--{BOUNDARY}--\r\n".encode()
 
 
 def lung_mask() -> bytes:

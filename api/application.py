@@ -1,0 +1,58 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIFlask
+
+import lungline
+from api.context import EXTENSION
+from api.guard import register_guard
+from api.headers import register_headers
+from api.metrics import register_metrics
+from api.openapi import configure_openapi
+from api.parts import Parts
+from api.problems import register_problems
+from api.trace import IdleLimit, register_trace
+from api.views.health import health
+from api.views.items import items
+from api.views.jobs import jobs
+from api.views.metrics import metrics
+from api.views.page import page
+from api.views.pictures import pictures
+from api.views.results import results
+from api.views.submissions import submissions
+from lungline.settings import Settings
+
+_BLUEPRINTS = (submissions, jobs, results, items, pictures, health, metrics, page)
+_STATIC_SECONDS = 3600
+
+
+def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
+    """Make the application; it opens nothing before its first request.
+
+    Args:
+        settings: All of them.
+        parts: Parts to use in place of its own, which `parts.close()` closes.
+    """
+    app: Any = APIFlask(
+        __name__,
+        title="Lungline",
+        version=lungline.__version__,
+        docs_path=None,
+        json_errors=False,
+    )
+    app.config.update(SEND_FILE_MAX_AGE_DEFAULT=_STATIC_SECONDS, JSON_SORT_KEYS=False)
+    app.json.ensure_ascii = False
+    app.extensions[EXTENSION] = parts or Parts(settings)
+    register_trace(app)  # first, so that every other answer carries the request's id
+    register_metrics(app)
+    register_headers(app)
+    register_problems(app)
+    register_guard(app, settings)
+    for blueprint in _BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    configure_openapi(app)
+    app.wsgi_app = IdleLimit(app.wsgi_app, settings.client_idle_seconds)
+    return app  # type: ignore[no-any-return]

@@ -1,0 +1,60 @@
+"""How views get at what belongs to the application and to the request."""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from flask import current_app
+
+from api.parts import Parts
+from lungline.domain import DEFAULT_TENANT
+from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound
+
+EXTENSION = "lungline"
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def parts() -> Parts:
+    """The parts of this process."""
+    return cast(Parts, current_app.extensions[EXTENSION])
+
+
+def tenant() -> str:
+    """Whose data the request is about."""
+    return DEFAULT_TENANT
+
+
+def checked_job_id(job_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        JobNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(job_id):
+        raise JobNotFound("A job's id has 32 hexadecimal digits; this address has something else.")
+    return job_id
+
+
+def checked_job_cursor(cursor: str | None) -> str | None:
+    """Return the cursor of a list of jobs, which is the id of its last one.
+
+    Raises:
+        InvalidParameter: It cannot be one.
+    """
+    if cursor is not None and not _ID.fullmatch(cursor):
+        raise InvalidParameter("cursor: this is not a cursor of this list; start without one.")
+    return cursor
+
+
+def checked_item_id(item_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        ItemNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(item_id):
+        raise ItemNotFound(
+            "An item's id has 32 hexadecimal digits; this address has something else."
+        )
+    return item_id

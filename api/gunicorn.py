@@ -1,0 +1,53 @@
+"""gunicorn's configuration, from Lungline's settings.
+
+Threads suit this service: a request waits for the disk, the database or a slow client, and a
+thread that waits does not stop the worker's heartbeat, so a long upload is not killed.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from lungline.settings import current_settings
+from lungline.telemetry import configure_logging
+
+_settings = current_settings()
+_host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
+_memory = Path("/dev/shm")  # noqa: S108  # the heartbeat file must not wait for a disk
+
+bind = f"{_host}:{_settings.api_port}"
+workers = _settings.api_processes
+worker_class = "gthread"
+threads = _settings.api_threads
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+# Each worker opens its own database and broker connections, after the fork.
+preload_app = False
+# The heartbeat of the worker's main loop, not a limit on requests.
+timeout = 60
+# Time for uploads under way when the service is stopped.
+graceful_timeout = 20
+keepalive = 15
+limit_request_line = 8190  # metadata of a raw body stands in the query
+proc_name = "lungline-api"
+# The application logs each request without names or query (api/trace.py).
+accesslog = None
+# gunicorn 25 and newer would open a socket in the home folder.
+control_socket_disable = True
+
+
+def on_starting(server: Any) -> None:
+    """Send gunicorn's own lines through the service's log."""
+    configure_logging(_settings, "api")
+    logger = logging.getLogger("gunicorn.error")
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Close the parts of a worker that stops."""
+    from api.context import EXTENSION
+    from api.wsgi import app
+
+    app.extensions[EXTENSION].close()

@@ -1,0 +1,1 @@
+"""From a request's body to stored films and a committed job."""

@@ -1,0 +1,182 @@
+"""From a body to a committed job: everything is stored first, then the rows are made at once."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO, cast
+
+from api.intake.batches import FilmBatches
+from api.intake.kinds import Kind, is_zip
+from api.intake.multipart import FilePart, FormReader, Limits
+from api.intake.names import clean_name
+from api.intake.parameters import Parameters, check_interactive, read_parameters
+from api.intake.spool import Spool
+from api.parts import Parts
+from lungline.domain import new_id
+from lungline.errors import (
+    ArchiveNotAlone,
+    DatabaseUnavailable,
+    EmptyBody,
+    JobNotFound,
+    NotAnArchive,
+    StoreUnavailable,
+    TooLarge,
+)
+from lungline.telemetry import get_logger
+from storage.items import NewItem
+from storage.jobs import Created
+
+FILENAME = "filename"
+_PEEK = 16
+
+log = get_logger(__name__)
+
+
+class Acceptance:
+    """Takes one submission of one tenant."""
+
+    def __init__(self, parts: Parts, tenant: str, idempotency_key: str | None) -> None:
+        """Prepare to take a submission."""
+        self._parts = parts
+        self._settings = parts.settings
+        self._tenant = tenant
+        self._key = idempotency_key
+
+    def multipart(self, stream: BinaryIO, content_type: str) -> Created:
+        """Take films, or one archive, with fields.
+
+        A film that cannot be taken becomes an item that is born failed.
+
+        Raises:
+            LunglineError: See `FormReader.read`, `read_parameters`, `ArchiveNotAlone`, `EmptyBody`.
+        """
+        with Spool(self._settings.spool_dir) as spool:
+            limits = Limits(
+                films=self._settings.max_films_per_request,
+                film_bytes=self._settings.max_film_bytes,
+                field_bytes=max(4096, self._settings.max_metadata_bytes),
+            )
+            form = FormReader(spool, limits).read(stream, content_type)
+            parameters = read_parameters(form.fields, self._settings)
+            if not form.files:
+                raise EmptyBody("The form carries no file. Send each film as a file part.")
+            contents = [(part.name, part.content.sha256) for part in form.files]
+            request_hash = parameters.request_hash(contents)
+            if any(part.archive for part in form.files):
+                archive = _only(form.files)
+                return self._archive(spool.open(archive.content), parameters, request_hash)
+            items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
+        return self._films(items, parameters, request_hash)
+
+    def raw(self, kind: Kind, stream: io.BufferedReader, query: Mapping[str, str]) -> Created:
+        """Take a body that is one film or one archive, with its fields in the query.
+
+        Raises:
+            LunglineError: See `read_parameters`; `EmptyBody`, `NotAnArchive`, `TooLarge`,
+                `FilmRejected`.
+        """
+        fields = {key: value for key, value in query.items() if key != FILENAME}
+        parameters = read_parameters(fields, self._settings)
+        head = stream.peek(_PEEK)
+        if not head:
+            raise EmptyBody("The body is empty. Send a film, or a zip archive of films.")
+        if kind is Kind.ARCHIVE and not is_zip(head):
+            raise NotAnArchive("The body does not begin like a zip archive.")
+        if kind is Kind.ARCHIVE or (kind is Kind.UNKNOWN and is_zip(head)):
+            return self._archive(cast(BinaryIO, stream), parameters, None)
+        name = clean_name(query.get(FILENAME, "")) or "film"
+        return self._one_film(stream, name, parameters)
+
+    def _one_film(self, stream: BinaryIO, name: str, parameters: Parameters) -> Created:
+        most = self._settings.max_film_bytes
+        data = stream.read(most + 1)
+        if len(data) > most:
+            raise TooLarge(f"The film has more than {most:,} bytes, the limit.")
+        film = self._parts.intake.take(self._tenant, data)
+        digest = hashlib.sha256(data).hexdigest()
+        item = NewItem(name=name, film=film, error=None)
+        return self._films([item], parameters, parameters.request_hash([(name, digest)]))
+
+    def _films(self, items: list[NewItem], parameters: Parameters, request_hash: str) -> Created:
+        check_interactive(parameters.priority, len(items))
+        created = self._parts.repository.jobs.create_with_films(
+            self._tenant,
+            job_id=new_id(),
+            name=parameters.name,
+            metadata=parameters.metadata,
+            bundle=parameters.bundle,
+            priority=parameters.priority,
+            idempotency_key=self._key,
+            request_hash=request_hash,
+            items=items,
+        )
+        if not created.replayed:
+            self._parts.doorbell.films_wait(created.job.queued)
+        return created
+
+    def _archive(
+        self, stream: BinaryIO, parameters: Parameters, request_hash: str | None
+    ) -> Created:
+        check_interactive(parameters.priority, None)
+        job_id, object_key = new_id(), f"{self._tenant}/uploads/{new_id()}"
+        limit = self._settings.max_body_bytes
+        with self._cleaned(object_key, job_id):
+            stored = self._parts.store.put_stream(object_key, stream, limit)
+            created = self._parts.repository.jobs.create_with_archive(
+                self._tenant,
+                job_id=job_id,
+                name=parameters.name,
+                metadata=parameters.metadata,
+                bundle=parameters.bundle,
+                priority=parameters.priority,
+                idempotency_key=self._key,
+                request_hash=request_hash or parameters.request_hash([("", stored.sha256)]),
+                archive_key=object_key,
+                archive_size=stored.size,
+            )
+        if created.replayed:
+            self._delete(object_key)
+        else:
+            self._parts.doorbell.archive_waits()
+        return created
+
+    @contextmanager
+    def _cleaned(self, object_key: str, job_id: str) -> Iterator[None]:
+        """Remove the archive when the job was not made."""
+        try:
+            yield
+        except DatabaseUnavailable:
+            if self._surely_missing(job_id):
+                self._delete(object_key)
+            raise
+        except BaseException:
+            self._delete(object_key)
+            raise
+
+    def _surely_missing(self, job_id: str) -> bool:
+        """Whether the job was not made: a commit whose answer was lost may have happened."""
+        try:
+            self._parts.repository.jobs.get(self._tenant, job_id)
+        except JobNotFound:
+            return True
+        except DatabaseUnavailable:
+            log.warning("archive_left", job_id=job_id)
+        return False
+
+    def _delete(self, object_key: str) -> None:
+        try:
+            self._parts.store.delete(object_key)
+        except StoreUnavailable:
+            log.warning("archive_left", object_key=object_key)
+
+
+def _only(files: Iterable[FilePart]) -> FilePart:
+    first, *others = files
+    if others:
+        raise ArchiveNotAlone(
+            "A zip archive must be the only file of its request. Send it alone, or send its films."
+        )
+    return first

@@ -1,0 +1,160 @@
+"""What a client may say about a job besides its films."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from api.intake.names import clean_name
+from lungline.bundles import find_bundle
+from lungline.domain import Priority
+from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
+from lungline.settings import Settings
+
+FIELDS = frozenset({"name", "metadata", "bundle", "model", "priority"})
+INTERACTIVE_FILMS = 16
+"""Most films of an interactive job: strict priority must not starve the others."""
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_MOST_NAME = 200
+_LOWEST_SURROGATE, _HIGHEST_SURROGATE = "\ud800", "\udfff"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A job's parameters, checked.
+
+    Attributes:
+        name: For people; empty when none was given.
+        metadata: A JSON object, given back as it came.
+        bundle: `name@version`, pinned.
+        priority: Which jobs are claimed first.
+        given: The texts as they came, for the request's hash.
+    """
+
+    name: str
+    metadata: dict[str, Any]
+    bundle: str
+    priority: Priority
+    given: Mapping[str, str]
+
+    def request_hash(self, contents: Iterable[tuple[str, str]]) -> str:
+        """Hash what makes two requests the same: parameters, names and bytes of the files.
+
+        Args:
+            contents: Name and SHA-256 of each file, in order.
+
+        Returns:
+            64 hexadecimal digits.
+        """
+        text = json.dumps([sorted(self.given.items()), list(contents)])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
+    """Check the fields of a form, or the query of a raw body.
+
+    Raises:
+        InvalidParameter: A field is unknown or has a value that cannot be taken.
+        BundleNotFound: There is no such model bundle.
+    """
+    unknown = sorted(set(given) - FIELDS)
+    if unknown:
+        names = ", ".join(repr(clean_name(name)[:40]) for name in unknown[:5])
+        raise InvalidParameter(f"Unknown field {names}. Known are {', '.join(sorted(FIELDS))}.")
+    return Parameters(
+        name=_name(given.get("name", "")),
+        metadata=_metadata(given.get("metadata", ""), settings.max_metadata_bytes),
+        bundle=_bundle(given, settings),
+        priority=_priority(given.get("priority", "")),
+        given=given,
+    )
+
+
+def read_idempotency_key(value: str | None) -> str | None:
+    """Check the `Idempotency-Key` header.
+
+    Raises:
+        InvalidParameter: It is not 1 to 255 visible ASCII characters.
+    """
+    if value is not None and not _KEY.fullmatch(value):
+        raise InvalidParameter("Idempotency-Key must be 1 to 255 visible ASCII characters.")
+    return value
+
+
+def check_interactive(priority: Priority, films: int | None) -> None:
+    """Refuse a large interactive job.
+
+    Args:
+        priority: Of the job.
+        films: Number of films; None: an archive.
+
+    Raises:
+        InvalidParameter: The job is interactive and large.
+    """
+    if priority is Priority.INTERACTIVE and (films is None or films > INTERACTIVE_FILMS):
+        raise InvalidParameter(
+            f"An interactive job has at most {INTERACTIVE_FILMS} films and no archive. "
+            "Use priority=normal."
+        )
+
+
+def _name(text: str) -> str:
+    if len(text) > _MOST_NAME:
+        raise InvalidParameter(f"name has more than {_MOST_NAME} characters.")
+    return clean_name(text)
+
+
+def _metadata(text: str, most: int) -> dict[str, Any]:
+    if len(text.encode(errors="replace")) > most:
+        raise InvalidParameter(f"metadata has more than {most:,} bytes, the limit.")
+    try:
+        value = json.loads(text or "{}", parse_constant=_no_constant)
+        json.dumps(value, allow_nan=False)  # 1e999 is read as infinity
+        fit = isinstance(value, dict) and _storable(value)
+    except (ValueError, RecursionError):
+        fit = False
+    if not fit:
+        raise InvalidParameter(
+            "metadata must be a JSON object, without NaN, infinity, NUL or lone surrogates."
+        )
+    return dict(value)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _storable(value: object) -> bool:
+    """Whether a database can keep all texts in `value`."""
+    if isinstance(value, str):
+        return not any(c == "\0" or _LOWEST_SURROGATE <= c <= _HIGHEST_SURROGATE for c in value)
+    if isinstance(value, dict):
+        return all(_storable(key) and _storable(item) for key, item in value.items())
+    return all(map(_storable, value)) if isinstance(value, list) else True
+
+
+def _bundle(given: Mapping[str, str], settings: Settings) -> str:
+    named = {given[field] for field in ("bundle", "model") if given.get(field)}
+    if len(named) > 1:
+        raise InvalidParameter("bundle and model name different bundles; give one of them.")
+    if named:
+        return find_bundle(settings.bundles_dir, named.pop()).key
+    try:
+        return find_bundle(settings.bundles_dir, settings.bundle).key
+    except BundleNotFound as error:
+        # Not the client's fault, who named none.
+        raise ConfigurationError(
+            f"The service's own bundle {settings.bundle!r} is not installed: its operator must "
+            "set LUNGLINE_BUNDLE or LUNGLINE_BUNDLES_DIR."
+        ) from error
+
+
+def _priority(text: str) -> Priority:
+    names = {priority.name.lower(): priority for priority in Priority}
+    if text and text not in names:
+        raise InvalidParameter(f"priority must be one of {', '.join(names)}.")
+    return names.get(text, Priority.NORMAL)

@@ -1,0 +1,101 @@
+"""What Prometheus may scrape: requests by route, and the state of the queue of record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Flask, Response, g, request
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from api.context import EXTENSION
+from api.parts import Parts
+from api.trace import route
+from lungline.errors import LunglineError
+from lungline.queueing import Queue
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+
+class RequestMetrics:
+    """Counts requests and their time. Labels never hold what a client sent."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register the two metrics."""
+        labels = ("method", "route")
+        self._count = Counter(
+            "lungline_api_requests",
+            "Requests answered.",
+            (*labels, "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "lungline_api_request_seconds",
+            "Time until the answer began.",
+            labels,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def record(self, response: Response) -> Response:
+        """Count one answer."""
+        method = request.method if request.method in _METHODS else "other"
+        self._count.labels(method, route(), str(response.status_code)).inc()
+        self._seconds.labels(method, route()).observe(time.monotonic() - g.began)
+        return response
+
+
+class QueueCollector(Collector):
+    """Reads the queue of record when it is scraped. A part that is down is told, not raised."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Read from `parts`."""
+        self._parts = parts
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauges."""
+        up = GaugeMetricFamily("lungline_part_up", "Whether a part answers.", labels=["part"])
+        for part, gauges in (("database", self._database), ("broker", self._broker)):
+            try:
+                yield from gauges()
+                up.add_metric([part], 1)
+            except LunglineError:
+                up.add_metric([part], 0)
+        yield up
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Name nothing: registering must not touch the parts."""
+        return iter(())
+
+    def _database(self) -> list[GaugeMetricFamily]:
+        overview = self._parts.overview.read()
+        jobs = GaugeMetricFamily("lungline_jobs", "Jobs by status.", labels=["status"])
+        items = GaugeMetricFamily("lungline_items", "Films by status.", labels=["status"])
+        oldest = GaugeMetricFamily(
+            "lungline_oldest_queued_seconds", "Age of the oldest job with films that wait."
+        )
+        for status, count in overview.jobs.items():
+            jobs.add_metric([status], count)
+        for status, count in overview.items.items():
+            items.add_metric([status], count)
+        oldest.add_metric([], overview.oldest_queued_seconds)
+        return [jobs, items, oldest]
+
+    def _broker(self) -> list[GaugeMetricFamily]:
+        ready = GaugeMetricFamily(
+            "lungline_permits_ready", "Permits that wait in the broker.", labels=["queue"]
+        )
+        for queue in Queue:
+            ready.add_metric([queue], self._parts.permits.ready(queue))
+        return [ready]
+
+
+def register_metrics(app: Flask) -> None:
+    """Count the application's requests, in a registry of its own."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(QueueCollector(app.extensions[EXTENSION]))
+    app.extensions["lungline_metrics"] = registry
+    app.after_request(RequestMetrics(registry).record)

@@ -1,0 +1,105 @@
+"""The OpenAPI 3.1 document: what the views cannot say of themselves is added here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIFlask
+
+from api.documented import PROBLEM_REF
+
+DESCRIPTION = (
+    "Lungline reads chest films of children in bulk. **For research use only: no finding is a "
+    "diagnosis.** Every error is `application/problem+json` with a stable `code`."
+)
+PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457).",
+    "required": ["type", "title", "status", "detail", "code", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string", "description": "The same for every error of a code."},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, where, and what to do."},
+        "code": {"type": "string", "description": "Stable; see docs/errors.md."},
+        "instance": {"type": "string", "description": "The address that was asked."},
+        "request_id": {"type": ["string", "null"], "description": "Also in the service's logs."},
+        "parts": {"type": "object", "additionalProperties": {"enum": ["ok", "down"]}},
+    },
+}
+HEALTH = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"type": "string", "enum": ["ok", "ready", "degraded"]},
+        "parts": {"type": "object", "additionalProperties": {"enum": ["ok", "down"]}},
+    },
+}
+_BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_FIELD: dict[str, Any] = {"type": "string"}
+SUBMISSION = {
+    "required": True,
+    "description": "One film, one zip archive, or a form.",
+    "content": {
+        "application/zip": _BINARY,
+        "application/dicom": _BINARY,
+        "image/jpeg": _BINARY,
+        "image/png": _BINARY,
+        "application/octet-stream": _BINARY,
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "properties": {
+                    "films": {
+                        "type": "array",
+                        "items": {"type": "string", "format": "binary"},
+                        "description": "Files under any field name; or a single zip archive.",
+                    },
+                    "name": _FIELD,
+                    "metadata": _FIELD | {"description": "A JSON object."},
+                    "bundle": _FIELD,
+                    "model": _FIELD,
+                    "priority": _FIELD | {"enum": ["interactive", "normal", "bulk"]},
+                },
+            }
+        },
+    },
+}
+_EVERYWHERE = {
+    "421": "`host_not_allowed`: The service is not known under this name.",
+    "500": "`internal_error`: Something failed inside the service.",
+    "503": "`database_unavailable`: The database does not answer. Try again after `Retry-After`.",
+}
+
+
+def configure_openapi(app: APIFlask) -> None:
+    """Set the document up."""
+    app.config.update(
+        OPENAPI_VERSION="3.1.0",
+        DESCRIPTION=DESCRIPTION,
+        LICENSE={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        AUTO_404_RESPONSE=False,
+        AUTO_VALIDATION_ERROR_RESPONSE=False,
+        AUTO_SERVERS=False,
+    )
+    app.spec_processor(complete)
+
+
+def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
+    """Add the bodies of submissions and the errors that any operation may give."""
+    if isinstance(spec, str):  # YAML, which is not served
+        return spec
+    schemas = spec.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {"Problem": PROBLEM, "Health": HEALTH}
+    spec["paths"]["/v1/jobs"]["post"]["requestBody"] = SUBMISSION
+    for path, operations in spec["paths"].items():
+        for operation in operations.values():
+            _complete_operation(operation, data=path.startswith("/v1/"))
+    return spec
+
+
+def _complete_operation(operation: dict[str, Any], *, data: bool) -> None:
+    for status, text in _EVERYWHERE.items():
+        if data or status != "503":
+            answer = operation["responses"].setdefault(status, {"description": text})
+            answer.setdefault("content", {"application/problem+json": {"schema": PROBLEM_REF}})

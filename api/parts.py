@@ -1,0 +1,90 @@
+"""What requests need, built when first used, once a process, and closed with it."""
+
+from __future__ import annotations
+
+from threading import RLock
+
+from api.doorbell import Doorbell
+from lungline.queueing import Permits, make_celery
+from lungline.settings import Settings
+from storage.database import Database
+from storage.intake import FilmIntake
+from storage.objects import ObjectStore, open_store
+from storage.overview import Overview
+from storage.repository import Repository
+
+
+class Parts:
+    """The parts of one process. Nothing is opened before the first request: a fork comes first."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Remember the settings."""
+        self.settings = settings
+        self._lock = RLock()
+        self._database: Database | None = None
+        self._repository: Repository | None = None
+        self._store: ObjectStore | None = None
+        self._intake: FilmIntake | None = None
+        self._permits: Permits | None = None
+        self._doorbell: Doorbell | None = None
+
+    @property
+    def database(self) -> Database:
+        """The database."""
+        with self._lock:
+            if self._database is None:
+                self._database = Database(self.settings.sqlalchemy_url)
+            return self._database
+
+    @property
+    def repository(self) -> Repository:
+        """All that the database is asked."""
+        with self._lock:
+            if self._repository is None:
+                self._repository = Repository(self.database)
+            return self._repository
+
+    @property
+    def overview(self) -> Overview:
+        """The state of the whole queue."""
+        return Overview(self.database)
+
+    @property
+    def store(self) -> ObjectStore:
+        """The object store."""
+        with self._lock:
+            if self._store is None:
+                self._store = open_store(self.settings)
+            return self._store
+
+    @property
+    def intake(self) -> FilmIntake:
+        """The one way in for a film."""
+        with self._lock:
+            if self._intake is None:
+                self._intake = FilmIntake(self.store, self.settings)
+            return self._intake
+
+    @property
+    def permits(self) -> Permits:
+        """The broker."""
+        with self._lock:
+            if self._permits is None:
+                self._permits = Permits(make_celery(self.settings), self.settings)
+            return self._permits
+
+    @property
+    def doorbell(self) -> Doorbell:
+        """What tells workers of new work."""
+        with self._lock:
+            if self._doorbell is None:
+                self._doorbell = Doorbell(self.permits, self.settings.batch_size)
+            return self._doorbell
+
+    def close(self) -> None:
+        """Close what was opened. The parts are built anew when used again."""
+        with self._lock:
+            if self._database is not None:
+                self._database.dispose()
+            self._database = self._repository = self._store = None
+            self._intake = self._permits = self._doorbell = None

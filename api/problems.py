@@ -1,0 +1,109 @@
+"""Every error leaves as `application/problem+json` (RFC 9457) with a stable code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apiflask import APIFlask, HTTPError
+from flask import Response, current_app, g, json, request
+from werkzeug.exceptions import HTTPException
+
+from api.intake.names import clean_name
+from lungline.errors import (
+    BodyCutOff,
+    ClientError,
+    InvalidParameter,
+    LunglineError,
+    MethodNotAllowed,
+    NotFound,
+    TooLarge,
+)
+from lungline.telemetry import get_logger
+
+PROBLEM_TYPE = "application/problem+json"
+
+log = get_logger(__name__)
+
+
+def problem(error: LunglineError, **extra: Any) -> Response:
+    """Make the answer for an error.
+
+    Args:
+        error: Gives code, status, title, detail and when to try again.
+        extra: Further members.
+    """
+    response = _response(error.status, error.code, error.title, error.message, extra)
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def register_problems(app: APIFlask) -> None:
+    """Let every error of the application leave as a problem."""
+    app.register_error_handler(LunglineError, _on_known)
+    app.register_error_handler(HTTPError, _on_invalid)
+    app.register_error_handler(HTTPException, _on_http)
+    app.register_error_handler(Exception, _on_unknown)
+
+
+def _response(
+    status: int, code: str, title: str, detail: str, extra: dict[str, Any] | None = None
+) -> Response:
+    body = {
+        "type": f"urn:lungline:error:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "instance": clean_name(request.path),
+        "request_id": g.get("request_id"),
+    }
+    response = current_app.response_class(
+        json.dumps(body | (extra or {})), status=status, content_type=PROBLEM_TYPE
+    )
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _on_known(error: LunglineError) -> Response:
+    if error.status >= 500:
+        log.warning("request_failed", code=error.code, exc_info=error.__cause__ is not None)
+    return problem(error)
+
+
+def _on_invalid(error: HTTPError) -> Response:
+    """Answer a query that its schema refused."""
+    found = error.detail if isinstance(error.detail, dict) else {}
+    fields = {name: reasons for place in found.values() for name, reasons in place.items()}
+    words = "; ".join(f"{name}: {' '.join(map(str, why))}" for name, why in fields.items())
+    return problem(InvalidParameter(clean_name(words) or "A parameter cannot be taken."))
+
+
+def _on_http(error: HTTPException) -> Response:
+    """Answer what Flask and Werkzeug raise."""
+    if error.code is not None and error.code < 400:
+        return Response(error.get_body(), error.code, list(error.get_headers()))
+    answer = problem(_known(error))
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        answer.headers["Allow"] = ", ".join(sorted(allowed))
+    return answer
+
+
+def _known(error: HTTPException) -> LunglineError:
+    if error.code == 404:
+        return NotFound("There is nothing at this address. /openapi.json lists what there is.")
+    if error.code == 405:
+        return MethodNotAllowed("The address does not know this method; Allow lists those it does.")
+    if error.code == 413:
+        return TooLarge("The body is larger than the limit.")
+    if type(error).__name__ == "ClientDisconnected":
+        return BodyCutOff("The connection ended before the body did.")
+    if error.code is not None and error.code < 500:
+        return ClientError(error.description or "The request is not valid.")
+    return LunglineError("Something failed inside the service.")
+
+
+def _on_unknown(error: Exception) -> Response:
+    log.error("request_crashed", exc_info=error)
+    return problem(LunglineError("Something failed inside the service. It was logged."))

@@ -1,0 +1,223 @@
+"""The shapes of requests and answers, which also make the OpenAPI document."""
+
+from __future__ import annotations
+
+from apiflask import Schema
+from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, OneOf, Range
+
+from lungline.domain import ItemStatus, JobStatus, Priority
+
+RESEARCH_USE = "Always true: findings are for research, and none is a diagnosis."
+_TIME = {"format": "date-time"}
+_JOB_STATUSES = [str(status) for status in JobStatus]
+_ITEM_STATUSES = [str(status) for status in ItemStatus]
+
+
+class Counts(Schema):
+    """Films of a job by where they stand."""
+
+    total = Integer(required=True, metadata={"description": "Films known so far."})
+    queued = Integer(required=True)
+    running = Integer(required=True)
+    succeeded = Integer(required=True)
+    failed = Integer(required=True)
+    cancelled = Integer(required=True)
+    reused = Integer(
+        required=True,
+        metadata={"description": "Of the succeeded, those answered from an earlier prediction."},
+    )
+
+
+class Expansion(Schema):
+    """How far an archive has been taken apart."""
+
+    entries_seen = Integer(required=True)
+    entries_total = Integer(required=True, allow_none=True)
+
+
+class Reason(Schema):
+    """Why something failed."""
+
+    code = String(required=True, metadata={"description": "Stable; see docs/errors.md."})
+    reason = String(required=True, allow_none=True)
+
+
+class JobLinks(Schema):
+    """Where a job's resources are."""
+
+    self = String(required=True)
+    items = String(required=True)
+    results = String(required=True)
+
+
+class Job(Schema):
+    """One request of a client."""
+
+    id = String(required=True)
+    name = String(required=True)
+    status = String(required=True, validate=OneOf(_JOB_STATUSES))
+    bundle = String(required=True, metadata={"example": "paediatric-pneumonia@0.1.0"})
+    priority = String(required=True, validate=OneOf([p.name.lower() for p in Priority]))
+    source = String(required=True, validate=OneOf(["films", "archive"]))
+    metadata = Dict(keys=String(), values=Raw(), required=True)
+    counts = Nested(Counts, required=True)
+    expansion = Nested(Expansion, required=True, allow_none=True)
+    rate_films_per_second = Float(required=True, allow_none=True)
+    eta_seconds = Float(
+        required=True, allow_none=True, metadata={"description": "Null: not known."}
+    )
+    error = Nested(Reason, required=True, allow_none=True)
+    created_at = String(required=True, metadata=_TIME)
+    started_at = String(required=True, allow_none=True, metadata=_TIME)
+    finished_at = String(required=True, allow_none=True, metadata=_TIME)
+    links = Nested(JobLinks, required=True)
+
+
+class Film(Schema):
+    """A stored film."""
+
+    sha256 = String(required=True, metadata={"description": "Of the stored bytes."})
+    format = String(required=True, validate=OneOf(["jpeg", "png", "dicom"]))
+    width = Integer(required=True, metadata={"description": "Pixels."})
+    height = Integer(required=True, metadata={"description": "Pixels."})
+
+
+class Finding(Schema):
+    """A label of the bundle's label set."""
+
+    label = String(required=True)
+    probability = Float(
+        required=True, metadata={"description": "Calibrated; they add up to 1 over the labels."}
+    )
+    score = Float(required=True, metadata={"description": "Not calibrated."})
+    threshold = Float(required=True, metadata={"description": "The operating threshold."})
+    positive = Boolean(required=True, metadata={"description": "Whether it passes it."})
+
+
+class Lungs(Schema):
+    """What the segmenter found."""
+
+    count = Integer(required=True)
+    area_share = Float(required=True, metadata={"description": "Of the film's area, 0 to 1."})
+
+
+class Prediction(Schema):
+    """The findings of one film by one bundle."""
+
+    bundle = String(required=True)
+    runtime = String(required=True)
+    top_label = String(required=True)
+    findings = List(Nested(Finding), required=True)
+    in_distribution = Boolean(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null: the bundle carries no gate."},
+    )
+    flags = List(String(), required=True)
+    lungs = Nested(Lungs, required=True)
+
+
+class ItemLinks(Schema):
+    """Where an item's pictures are; null where there is none."""
+
+    self = String(required=True)
+    film = String(required=True, allow_none=True)
+    mask = String(required=True, allow_none=True)
+    heatmap = String(required=True, allow_none=True)
+    overlay = String(required=True, allow_none=True)
+
+
+class Item(Schema):
+    """One film of a job."""
+
+    id = String(required=True)
+    job_id = String(required=True)
+    seq = Integer(required=True, metadata={"description": "Its place in the job, from 0."})
+    name = String(required=True)
+    status = String(required=True, validate=OneOf(_ITEM_STATUSES))
+    attempt = Integer(required=True)
+    reused = Boolean(required=True)
+    error = Nested(Reason, required=True, allow_none=True)
+    film = Nested(Film, required=True, allow_none=True)
+    prediction = Nested(Prediction, required=True, allow_none=True)
+    research_use_only = Boolean(required=True, metadata={"description": RESEARCH_USE})
+    created_at = String(required=True, metadata=_TIME)
+    started_at = String(required=True, allow_none=True, metadata=_TIME)
+    finished_at = String(required=True, allow_none=True, metadata=_TIME)
+    links = Nested(ItemLinks, required=True)
+
+
+class JobPage(Schema):
+    """Some jobs, newest first."""
+
+    items = List(Nested(Job), required=True)
+    next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
+
+
+class ItemPage(Schema):
+    """Some items of a job, in its order."""
+
+    items = List(Nested(Item), required=True)
+    next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
+
+
+class _PageQuery(Schema):
+    limit = Integer(load_default=100, validate=Range(1, 1000))
+    cursor = String(
+        load_default=None,
+        validate=Length(max=200),
+        metadata={"description": "`next` of the page before."},
+    )
+
+
+class JobPageQuery(_PageQuery):
+    """Which jobs."""
+
+    status = String(load_default=None, validate=OneOf(_JOB_STATUSES))
+
+
+class ItemPageQuery(_PageQuery):
+    """Which items."""
+
+    status = String(load_default=None, validate=OneOf(_ITEM_STATUSES))
+
+
+class ResultsQuery(Schema):
+    """How results are written."""
+
+    format = String(
+        load_default=None,
+        validate=OneOf(["csv", "ndjson"]),
+        metadata={"description": "Without it `Accept` decides; CSV if that does not."},
+    )
+
+
+class PictureQuery(Schema):
+    """How large a picture is drawn."""
+
+    size = Integer(
+        load_default=1024,
+        validate=Range(16, 4096),
+        metadata={"description": "Longest side, in pixels; a smaller film is not enlarged."},
+    )
+
+
+class SubmissionQuery(Schema):
+    """Parameters of a raw body (fields of a multipart one)."""
+
+    name = String(metadata={"description": "Of the job, for people."})
+    metadata = String(metadata={"description": "A JSON object, given back as it came."})
+    bundle = String(metadata={"description": "`name` or `name@version` of a model bundle."})
+    model = String(metadata={"description": "Another word for `bundle`."})
+    priority = String(metadata={"description": "`interactive`, `normal` or `bulk`."})
+    filename = String(metadata={"description": "Of a single film in a raw body."})
+
+
+class IdempotencyHeader(Schema):
+    """The key that makes a repeated submission harmless."""
+
+    idempotency_key = String(
+        data_key="Idempotency-Key",
+        metadata={"description": "1 to 255 visible ASCII characters."},
+    )

@@ -1,0 +1,80 @@
+"""A request's id, its line in the log, and the end of clients that have gone silent."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+from lungline.domain import new_id
+from lungline.telemetry import get_logger
+
+HEADER = "X-Request-Id"
+_GIVEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_NO_ROUTE = "none"
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+log = get_logger("api.access")
+
+
+def register_trace(app: Flask) -> None:
+    """Give every request an id, on its log lines and in its answer."""
+    app.before_request(_begin)
+    app.after_request(_end)
+    app.teardown_request(_clear)
+
+
+def route() -> str:
+    """The template of the address (`/v1/jobs/<job_id>`), which names nobody."""
+    return request.url_rule.rule if request.url_rule else _NO_ROUTE
+
+
+def _begin() -> None:
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if _GIVEN.fullmatch(given) else new_id()
+    g.began = time.monotonic()
+    g.log_tokens = structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _end(response: Response) -> Response:
+    response.headers[HEADER] = g.request_id
+    # Route and ids only: a path or a query may hold a name.
+    line = log.debug if route() in _QUIET and response.status_code < 500 else log.info
+    line(
+        "request",
+        method=request.method if request.method.isalpha() else "?",
+        route=route(),
+        status=response.status_code,
+        milliseconds=round((time.monotonic() - g.began) * 1000, 1),
+        **_ids(),
+    )
+    return response
+
+
+def _ids() -> dict[str, Any]:
+    """The ids in the address, shortened to what an id can be."""
+    return {name: str(value)[:32] for name, value in (request.view_args or {}).items() if value}
+
+
+def _clear(error: BaseException | None) -> None:
+    tokens = g.pop("log_tokens", None)
+    if tokens:
+        structlog.contextvars.reset_contextvars(**tokens)
+
+
+class IdleLimit:
+    """Ends connections whose client neither sends nor reads: each holds a thread until then."""
+
+    def __init__(self, app: Any, seconds: float) -> None:
+        """Wrap a WSGI application."""
+        self._app = app
+        self._seconds = seconds
+
+    def __call__(self, wsgi: dict[str, Any], start_response: Any) -> Any:
+        """Set the connection's timeout, where the server lends its socket."""
+        if "gunicorn.socket" in wsgi:
+            wsgi["gunicorn.socket"].settimeout(self._seconds)
+        return self._app(wsgi, start_response)

@@ -1,0 +1,66 @@
+"""/healthz, /readyz: for whatever starts, watches and balances the service."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+
+from api.context import parts
+from api.documented import Answers, problems
+from api.problems import problem
+from lungline.errors import LunglineError, PartUnavailable
+from lungline.queueing import Queue
+
+health = APIBlueprint("health", __name__, tag="Operations")
+
+_STATE = {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}}}
+_HEALTH: Answers = {200: {"description": "The process answers.", "content": _STATE}}
+_READINESS: Answers = {
+    200: {
+        "description": "Submissions are taken; `degraded` while the broker is down.",
+        "content": _STATE,
+    },
+    **problems(PartUnavailable),
+}
+
+
+@health.get("/healthz")
+@health.doc(operation_id="getHealth", responses=_HEALTH)
+def healthz() -> Response:
+    """Say that the process answers, whatever its parts do."""
+    return jsonify({"status": "ok"})
+
+
+@health.get("/readyz")
+@health.doc(operation_id="getReadiness", responses=_READINESS)
+def readyz() -> Response:
+    """Say whether submissions are taken, and which part is down.
+
+    Without the broker jobs are taken and wait, so that alone is only `degraded`.
+    """
+    states = {name: _state(check) for name, check in _checks().items()}
+    if "down" in (states["database"], states["store"]):
+        down = ", ".join(name for name, state in states.items() if state == "down")
+        return problem(PartUnavailable(f"Not answering: {down}."), parts=states)
+    status = "degraded" if states["broker"] == "down" else "ready"
+    return jsonify({"status": status, "parts": states})
+
+
+def _checks() -> dict[str, Callable[[], Any]]:
+    here = parts()
+    return {
+        "database": here.database.check,
+        "store": here.store.check,
+        "broker": lambda: here.permits.ready(Queue.ANALYZE),
+    }
+
+
+def _state(check: Callable[[], Any]) -> str:
+    try:
+        check()
+    except LunglineError:
+        return "down"
+    return "ok"

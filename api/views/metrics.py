@@ -1,0 +1,27 @@
+"""/metrics: for Prometheus."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response, current_app
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from api.documented import Answers
+
+metrics = APIBlueprint("metrics", __name__, tag="Operations")
+
+
+_ANSWERS: Answers = {
+    200: {
+        "description": "Prometheus text format.",
+        "content": {"text/plain": {"schema": {"type": "string"}}},
+    }
+}
+
+
+@metrics.get("/metrics")
+@metrics.doc(operation_id="getMetrics", responses=_ANSWERS)
+def get_metrics() -> Response:
+    """Show this process's request counts and the state of the queue."""
+    registry = current_app.extensions["lungline_metrics"]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

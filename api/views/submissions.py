@@ -1,0 +1,91 @@
+"""POST /v1/jobs: films or an archive in, a job out."""
+
+from __future__ import annotations
+
+import io
+from typing import Any, BinaryIO, cast
+
+from apiflask import APIBlueprint
+from flask import request
+
+from api import schemas
+from api.context import parts, tenant
+from api.documented import problems
+from api.intake.accept import Acceptance
+from api.intake.body import Body, open_body
+from api.intake.kinds import Kind, kind_of
+from api.intake.parameters import read_idempotency_key
+from api.wire import job_wire
+from lungline.errors import (
+    ArchiveNotAlone,
+    BodyCutOff,
+    BundleNotFound,
+    CrossSite,
+    EmptyBody,
+    FilmRejected,
+    IdempotencyConflict,
+    InvalidParameter,
+    LunglineError,
+    MalformedBody,
+    NotAnArchive,
+    StoreUnavailable,
+    TooLarge,
+    TooManyFilms,
+    UnsupportedContent,
+)
+from storage.jobs import Created
+
+submissions = APIBlueprint("submissions", __name__, url_prefix="/v1", tag="Jobs")
+
+_ERRORS = problems(
+    EmptyBody,
+    MalformedBody,
+    BodyCutOff,
+    CrossSite,
+    IdempotencyConflict,
+    TooLarge,
+    TooManyFilms,
+    UnsupportedContent,
+    InvalidParameter,
+    BundleNotFound,
+    NotAnArchive,
+    ArchiveNotAlone,
+    FilmRejected,
+    StoreUnavailable,
+)
+
+
+@submissions.post("/jobs")
+@submissions.output(schemas.Job, status_code=202, description="The job was taken, or was before.")
+@submissions.doc(operation_id="submitJob", responses=_ERRORS)
+def submit_job() -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Submit films or an archive.
+
+    The body is one film, one zip archive, or a form with one or many films or a single archive.
+    A film that cannot be taken does not stop the others of a form: its item fails with a code.
+    With an `Idempotency-Key` the same request gives the same job, however often it is sent.
+    """
+    body, stream = open_body(request, parts().settings.max_body_bytes)
+    with stream:
+        try:
+            created = _accept(body, stream)
+        except LunglineError:
+            body.discard()
+            raise
+    headers = {"Location": f"/v1/jobs/{created.job.id}", "Cache-Control": "no-store"}
+    if created.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    return job_wire(created.job), 202, headers
+
+
+def _accept(body: Body, stream: io.BufferedReader) -> Created:
+    key = read_idempotency_key(request.headers.get("Idempotency-Key"))
+    kind = kind_of(request.mimetype)
+    # Down is better told before two gigabytes were sent than after.
+    parts().database.check()
+    acceptance = Acceptance(parts(), tenant(), key)
+    if kind is not Kind.MULTIPART:
+        return acceptance.raw(kind, stream, request.args.to_dict())
+    if request.args:
+        raise InvalidParameter("Parameters of a form are fields of the form, not of the query.")
+    return acceptance.multipart(cast(BinaryIO, stream), request.headers["Content-Type"])

@@ -1,0 +1,156 @@
+"""Jobs and items as the API tells them: plain dictionaries, times in ISO 8601 UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lungline.domain import JobStatus
+from storage.items import Item
+from storage.jobs import Job
+from storage.predictions import Prediction
+
+Wire = dict[str, Any]
+PICTURES = ("film", "mask", "heatmap", "overlay")
+
+
+def iso(seconds: float | None) -> str | None:
+    """Seconds since the epoch as ISO 8601 with milliseconds, in UTC."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def job_wire(job: Job) -> Wire:
+    """A job with its counts, rate and links."""
+    rate = films_per_second(job)
+    return {
+        "id": job.id,
+        "name": job.name,
+        "status": str(job.status),
+        "bundle": job.bundle,
+        "priority": job.priority.name.lower(),
+        "source": job.source,
+        "metadata": job.metadata,
+        "counts": {
+            "total": job.total,
+            "queued": job.queued,
+            "running": job.running,
+            "succeeded": job.succeeded,
+            "failed": job.failed,
+            "cancelled": job.cancelled,
+            "reused": job.reused,
+        },
+        "expansion": _expansion(job),
+        "rate_films_per_second": rate,
+        "eta_seconds": eta_seconds(job, rate),
+        "error": _error(job.error_code, job.error_reason),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+        "links": job_links(job.id),
+    }
+
+
+def job_links(job_id: str) -> dict[str, str]:
+    """Where a job's resources are."""
+    base = f"/v1/jobs/{job_id}"
+    return {"self": base, "items": f"{base}/items", "results": f"{base}/results"}
+
+
+def films_per_second(job: Job) -> float | None:
+    """Films read a second since the first claim; None before anything was read.
+
+    Films answered from an earlier prediction were not read and do not count.
+    """
+    read = job.succeeded + job.failed - job.reused
+    if job.first_claim_at is None or read <= 0:
+        return None
+    end = job.read_at if job.finished_at is None else job.finished_at
+    return round(read / max(end - job.first_claim_at, 0.001), 3)
+
+
+def eta_seconds(job: Job, rate: float | None) -> float | None:
+    """Seconds until the job ends at the present rate; None: unknown."""
+    status = job.status
+    if status.terminal:
+        return 0.0
+    if job.paused or not rate or status not in (JobStatus.RUNNING, JobStatus.EXPANDING):
+        return None
+    left = job.queued + job.running
+    if status is JobStatus.EXPANDING:
+        if job.entries_total is None:
+            return None
+        left += max(0, job.entries_total - job.entries_seen)
+    return round(left / rate, 1)
+
+
+def item_wire(item: Item) -> Wire:
+    """An item with its findings and links."""
+    return {
+        "id": item.id,
+        "job_id": item.job_id,
+        "seq": item.seq,
+        "name": item.name,
+        "status": str(item.status),
+        "attempt": item.attempt,
+        "reused": item.reused,
+        "error": _error(item.error_code, item.error_reason),
+        "film": _film(item),
+        "prediction": None if item.prediction is None else prediction_wire(item.prediction),
+        "research_use_only": True,
+        "created_at": iso(item.created_at),
+        "started_at": iso(item.started_at),
+        "finished_at": iso(item.finished_at),
+        "links": item_links(item),
+    }
+
+
+def item_links(item: Item) -> dict[str, str | None]:
+    """Where an item's pictures are; None where there is none."""
+    base = f"/v1/items/{item.id}"
+    links: dict[str, str | None] = {"self": base}
+    for kind in PICTURES:
+        there = item.film is not None and (kind == "film" or item.prediction is not None)
+        links[kind] = f"{base}/{kind}" if there else None
+    return links
+
+
+def prediction_wire(prediction: Prediction) -> Wire:
+    """A prediction without its maps."""
+    keys = ("label", "probability", "score", "threshold", "positive")
+    return {
+        "bundle": prediction.bundle,
+        "runtime": prediction.runtime,
+        "top_label": prediction.top_label,
+        "findings": [{key: finding[key] for key in keys} for finding in prediction.findings],
+        "in_distribution": prediction.in_distribution,
+        "flags": list(prediction.flags),
+        "lungs": {
+            "count": prediction.lungs["count"],
+            "area_share": prediction.lungs["area_share"],
+        },
+    }
+
+
+def _film(item: Item) -> Wire | None:
+    film = item.film
+    if film is None:
+        return None
+    return {
+        "sha256": film.sha256,
+        "format": str(film.format),
+        "width": film.width,
+        "height": film.height,
+    }
+
+
+def _expansion(job: Job) -> Wire | None:
+    if job.source != "archive":
+        return None
+    return {"entries_seen": job.entries_seen, "entries_total": job.entries_total}
+
+
+def _error(code: str | None, reason: str | None) -> Wire | None:
+    return None if code is None else {"code": code, "reason": reason}

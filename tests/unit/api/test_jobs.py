@@ -1,0 +1,159 @@
+"""How jobs and items are told: pages, filters, counts, cancelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.factories import films
+from tests.factories.services import Service, service
+
+UNKNOWN = "0" * 32
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path) as it:
+        yield it
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/v1/jobs/{UNKNOWN}",
+        f"/v1/jobs/{UNKNOWN}/items",
+        f"/v1/jobs/{UNKNOWN}/results",
+        "/v1/jobs/nonsense",
+        "/v1/jobs/%00",
+        "/v1/jobs/x'%20OR%201=1/items",
+    ],
+)
+def test_unknown_jobs(path: str, api: Service) -> None:
+    answer = api.client.get(path)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")
+
+
+@pytest.mark.parametrize("rest", ["", "/film", "/mask", "/heatmap", "/overlay"])
+@pytest.mark.parametrize("item_id", [UNKNOWN, "nonsense"])
+def test_unknown_items(item_id: str, rest: str, api: Service) -> None:
+    answer = api.client.get(f"/v1/items/{item_id}{rest}")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "item_not_found")
+
+
+def test_cancelling_an_unknown_job(api: Service) -> None:
+    answer = api.client.post(f"/v1/jobs/{UNKNOWN}/cancel")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")
+
+
+def test_jobs_come_in_pages_newest_first(api: Service) -> None:
+    made = [api.job((f"{n}.jpg", films.jpeg(n)), name=f"job {n}")["id"] for n in range(5)]
+    seen: list[str] = []
+    path = "/v1/jobs?limit=2"
+    while path:
+        answer = api.client.get(path)
+        page = answer.get_json()
+        assert len(page["items"]) <= 2
+        seen += [job["id"] for job in page["items"]]
+        link = answer.headers.get("Link", "")
+        assert bool(link) == (page["next"] is not None)
+        path = link.partition(">")[0].removeprefix("<")
+        assert link in ("", f'<{path}>; rel="next"')
+    assert seen == made[::-1]
+
+
+def test_items_come_in_pages_in_order(api: Service) -> None:
+    job = api.job(*[(f"{n}.jpg", films.jpeg(n)) for n in range(7)])
+    seen: list[int] = []
+    cursor = None
+    while True:
+        query = {"limit": 3} | ({"cursor": cursor} if cursor else {})
+        page = api.client.get(job["links"]["items"], query_string=query).get_json()
+        seen += [item["seq"] for item in page["items"]]
+        if (cursor := page["next"]) is None:
+            break
+    assert len(seen) == 7
+    assert seen == sorted(seen)
+
+
+def test_lists_can_be_filtered_by_status(api: Service) -> None:
+    done = api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)), ("t", b"text"))
+    api.read_all(fail=frozenset({"b.jpg"}))
+    waiting = api.job(("c.jpg", films.jpeg(3)))
+    by_status = {
+        status: [job["id"] for job in api.client.get(f"/v1/jobs?status={status}").json["items"]]
+        for status in ("running", "completed_with_errors", "failed")
+    }
+    assert by_status == {
+        "running": [waiting["id"]],
+        "completed_with_errors": [done["id"]],
+        "failed": [],
+    }
+    failed = api.client.get(f"{done['links']['items']}?status=failed").get_json()["items"]
+    assert [(i["name"], i["error"]["code"]) for i in failed] == [
+        ("b.jpg", "truncated"),
+        ("t", "unsupported_format"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=x", "status=odd", "cursor=%00%ff", "cursor=" + "x" * 201],
+)
+def test_bad_queries(query: str, api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)))
+    for path in ("/v1/jobs", job["links"]["items"]):
+        answer = api.client.get(f"{path}?{query}")
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
+        assert answer.get_json()["detail"]
+
+
+def test_a_job_tells_how_it_stands(api: Service) -> None:
+    job = api.job(*[(f"{n}.jpg", films.jpeg(n)) for n in range(3)])
+    waiting = api.client.get(job["links"]["self"])
+    assert int(waiting.headers["Retry-After"]) >= 1
+    assert waiting.headers["Cache-Control"] == "no-store"
+    assert waiting.get_json()["rate_films_per_second"] is None
+    api.read_all()
+    ended = api.client.get(job["links"]["self"]).get_json()
+    assert ended["status"] == "succeeded"
+    assert ended["counts"]["succeeded"] == 3
+    assert ended["rate_films_per_second"] > 0
+    assert ended["eta_seconds"] == 0
+    assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
+    assert ended["finished_at"].endswith("Z")
+
+
+def test_an_item_tells_its_findings(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)))
+    api.read_all()
+    (listed,) = api.client.get(job["links"]["items"]).get_json()["items"]
+    item = api.client.get(listed["links"]["self"]).get_json()
+    assert item == listed
+    assert item["research_use_only"] is True
+    assert item["attempt"] == 1
+    assert item["prediction"]["top_label"] == "bacterial_pneumonia"
+    assert [f["label"] for f in item["prediction"]["findings"]] == [
+        "normal",
+        "bacterial_pneumonia",
+        "viral_pneumonia",
+    ]
+    assert item["prediction"]["findings"][1] == {
+        "label": "bacterial_pneumonia",
+        "probability": 0.7,
+        "score": 2.8,
+        "threshold": 0.5,
+        "positive": True,
+    }
+    assert item["links"]["overlay"] == f"/v1/items/{item['id']}/overlay"
+    assert "activation" not in item["prediction"]
+
+
+def test_cancelling(api: Service) -> None:
+    job = api.job(*[(f"{n}.jpg", films.jpeg(n)) for n in range(3)])
+    answer = api.client.post(f"{job['links']['self']}/cancel")
+    assert answer.status_code == 202
+    assert answer.get_json()["status"] == "cancelled"
+    assert answer.get_json()["counts"]["cancelled"] == 3
+    assert api.read_all() == 0

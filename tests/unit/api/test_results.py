@@ -1,0 +1,127 @@
+"""The findings of a whole job as CSV and NDJSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.results import LEADING_COLUMNS
+from tests.factories import films
+from tests.factories.archives import zip_of_films
+from tests.factories.services import BUNDLE, LABELS, Service, service
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+def job(api: Service) -> dict[str, Any]:
+    """One film read, one refused, one that failed, two that wait."""
+    api.job(("earlier.jpg", films.jpeg(5)))
+    job = api.job(
+        ("a/폐렴.jpg", films.jpeg(1)),
+        ("text.jpg", films.text_named_jpg()),
+        ("bad.jpg", films.jpeg(2)),
+        ("-1.jpg", films.jpeg(5)),
+    )
+    api.read_all(fail=frozenset({"bad.jpg"}))
+    return job
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_csv(api: Service, job: dict[str, Any]) -> None:
+    answer = api.client.get(f"{job['links']['results']}?format=csv")
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert job["id"] in answer.headers["Content-Disposition"]
+    assert answer.text.count("\r\n") == 5
+    head = answer.text.splitlines()[0].split(",")
+    assert head[:10] == list(LEADING_COLUMNS)
+    assert head[10:] == [*(f"p_{label}" for label in LABELS), "error_reason", "reused"]
+    found = rows(answer.text)
+    assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "'-1.jpg"]
+    read, refused, failed, _ = found
+    assert (read["status"], read["top_label"], read["bundle"], read["attempt"]) == (
+        "succeeded",
+        "bacterial_pneumonia",
+        BUNDLE,
+        "1",
+    )
+    assert [float(read[f"p_{label}"]) for label in LABELS] == [0.1, 0.7, 0.2]
+    assert (read["in_distribution"], read["flags"], read["reused"]) == ("", "", "false")
+    assert (refused["error_code"], refused["p_normal"]) == ("unsupported_format", "")
+    assert (failed["error_code"], failed["error_reason"]) == ("truncated", "It is cut off.")
+
+
+def test_ndjson(api: Service, job: dict[str, Any]) -> None:
+    answer = api.client.get(job["links"]["results"], headers={"Accept": "application/x-ndjson"})
+    assert answer.content_type == "application/x-ndjson; charset=utf-8"
+    found = [json.loads(line) for line in answer.text.splitlines()]
+    assert set(LEADING_COLUMNS) | {"error_reason", "reused"} <= found[0].keys()
+    assert found[0]["probabilities"] == dict(zip(LABELS, (0.1, 0.7, 0.2), strict=True))
+    assert found[0]["findings"][1]["positive"] is True
+    assert (found[0]["flags"], found[0]["in_distribution"]) == ([], None)
+    assert found[0]["research_use_only"] is True
+    # Names are exactly as they were sent
+    assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "-1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", "text/csv"),
+        ("text/csv", "text/csv"),
+        ("application/x-ndjson", "application/x-ndjson"),
+        ("text/csv;q=0.1, application/x-ndjson", "application/x-ndjson"),
+        ("image/png", "text/csv"),
+    ],
+)
+def test_accept_decides(accept: str, expected: str, api: Service, job: dict[str, Any]) -> None:
+    answer = api.client.get(job["links"]["results"], headers={"Accept": accept})
+    assert answer.mimetype == expected
+
+
+def test_an_unknown_format_is_refused(api: Service, job: dict[str, Any]) -> None:
+    answer = api.client.get(f"{job['links']['results']}?format=xls")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_no_cell_is_a_formula(start: str, api: Service) -> None:
+    job = api.job((f"{start}cmd|'/C calc',!A0.jpg", films.jpeg(1)))
+    (row,) = rows(api.client.get(job["links"]["results"]).text)
+    assert row["name"] == f"'{start}cmd|'/C calc',!A0.jpg"
+
+
+def test_a_job_that_expands_has_no_rows_yet(api: Service) -> None:
+    job = api.client.post("/v1/jobs", data=zip_of_films(1)).get_json()
+    path = job["links"]["results"]
+    assert rows(api.client.get(path).text) == []
+    assert api.client.get(path).text.startswith("item_id,")
+    assert api.client.get(f"{path}?format=ndjson").text == ""
+
+
+def test_labels_outlive_their_bundle(api: Service, job: dict[str, Any], tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "bundles")
+    (read, *_) = rows(api.client.get(job["links"]["results"]).text)
+    assert read["p_bacterial_pneumonia"] == "0.7"
+
+
+def test_many_rows_come_in_order(tmp_path: Path) -> None:
+    with service(tmp_path) as api:
+        names = [f"{n:04}.jpg" for n in range(450)]
+        job = api.job(*[(name, b"text") for name in names])
+        found = rows(api.client.get(job["links"]["results"]).text)
+        assert [row["name"] for row in found] == names
