@@ -19,8 +19,13 @@ from ml.errors import FilmError
 
 _JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit, uid.JPEGLossless, uid.JPEGLosslessSV1)
 _JPEG_LS = (uid.JPEGLSLossless, uid.JPEGLSNearLossless)
-_JPEG_2000 = (uid.JPEG2000Lossless, uid.JPEG2000)
-_HTJ2K = (uid.HTJ2KLossless, uid.HTJ2KLosslessRPCL, uid.HTJ2K)
+_JPEG_2000 = (
+    uid.JPEG2000Lossless,
+    uid.JPEG2000,
+    uid.HTJ2KLossless,
+    uid.HTJ2KLosslessRPCL,
+    uid.HTJ2K,
+)
 _LOSSY_DCT = (0xC0, 0xC1, 0xC2)
 
 Samples = NDArray[np.integer[Any]]
@@ -79,9 +84,8 @@ def _codec(syntax: UID) -> tuple[Callable[[bytes], Coded], Callable[[bytes], Any
     if syntax in _JPEG_LS:
         return _inspect_jpeg_ls, imagecodecs.jpegls_decode
     if syntax in _JPEG_2000:
+        # OpenJPEG also reads the high-throughput code; OpenJPH hides its errors in a wrong picture.
         return _inspect_jpeg_2000, imagecodecs.jpeg2k_decode
-    if syntax in _HTJ2K:
-        return _inspect_jpeg_2000, imagecodecs.htj2k_decode
     raise FilmError(
         "unsupported_transfer_syntax",
         f"DICOM transfer syntax {_spelled(syntax)} is not read. Send the film as Explicit VR "
