@@ -16,7 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from lungline.cli.console import duration, messages, size, tell
+from lungline.cli.console import duration, messages, tell
 from lungline.client import Job
 from lungline.client.client import Sent
 from lungline.domain import JobStatus
@@ -29,7 +29,6 @@ def sending(what: str, total: int) -> Iterator[Sent]:
     """Show how many of `total` bytes are sent; yields what is told of them."""
     console = messages()
     if not console.is_terminal:
-        tell(f"Sending {what} ({size(total)})")
         yield lambda sent: None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
@@ -63,7 +62,7 @@ def show_reading(states: Iterable[Job]) -> Job:
 def _update(progress: Progress, task: TaskID, job: Job) -> None:
     progress.update(
         task,
-        description="Unpacking and reading" if job.status is JobStatus.EXPANDING else "Reading",
+        description=_stage(job),
         completed=job.counts.done,
         total=max(expected(job), 1),
         pace=pace(job),
@@ -74,9 +73,17 @@ def _lines(states: Iterable[Job]) -> Job:
     told_at = time.monotonic()
     for job in states:
         if time.monotonic() - told_at >= LINE_EVERY_SECONDS:
-            tell(f"{job.counts.done} of {expected(job)} films read  {pace(job)}")
+            tell(", ".join(filter(None, (_stage(job), _counted(job), pace(job)))))
             told_at = time.monotonic()
     return job
+
+
+def _stage(job: Job) -> str:
+    return "Unpacking and reading" if job.status is JobStatus.EXPANDING else "Reading"
+
+
+def _counted(job: Job) -> str:
+    return f"{job.counts.done:,} of {expected(job):,} films" if expected(job) else ""
 
 
 def expected(job: Job) -> int:
