@@ -43,7 +43,7 @@ def frame_outline(outlines: NDArray[np.float64]) -> Outline:
     """
     mean = outlines.mean(axis=0)
     scale = LUNGS_WIDTH * FRAME / (mean.max() - mean.min())
-    return (mean - mean.mean()) * scale + FRAME / 2
+    return np.asarray((mean - mean.mean()) * scale + FRAME / 2, np.float64)
 
 
 def to_frame(
@@ -71,4 +71,4 @@ def _outer_border(lung: NDArray[np.bool_], rows: Outline, side: int) -> Outline:
     part = lung[filled]
     columns = part.argmax(axis=1) if side == 0 else part.shape[1] - part[:, ::-1].argmax(axis=1)
     smooth = cv2.GaussianBlur(columns.astype(np.float64)[:, np.newaxis], (1, 31), 6.0)[:, 0]
-    return np.interp(rows, filled, smooth)
+    return np.asarray(np.interp(rows, filled, smooth), np.float64)

@@ -28,7 +28,7 @@ class AppearanceModel:
             spread: Factor on the standard deviations.
         """
         along = rng.standard_normal(len(self.deviations), dtype=np.float32) * spread
-        return self.mean + (along * self.deviations) @ self.components
+        return np.asarray(self.mean + (along * self.deviations) @ self.components, np.float32)
 
 
 def fit_appearance(films: NDArray[np.float32], count: int) -> AppearanceModel:
@@ -50,4 +50,6 @@ def fit_appearance(films: NDArray[np.float32], count: int) -> AppearanceModel:
     values, vectors = values[::-1][:count], vectors[:, ::-1][:, :count]
     components = (centred.T @ vectors / np.sqrt(values)).T
     deviations = np.sqrt(values / (len(films) - 1))
-    return AppearanceModel(mean, components.astype(np.float32), deviations.astype(np.float32))
+    return AppearanceModel(
+        np.asarray(mean, np.float32), components.astype(np.float32), deviations.astype(np.float32)
+    )

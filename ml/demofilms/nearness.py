@@ -16,14 +16,14 @@ def signature(film: NDArray[np.uint8]) -> NDArray[np.float32]:
     Squashed, so that geometry does not hide a likeness; standardised, so that exposure does not.
     """
     small = cv2.resize(film, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32).ravel()
-    centred: NDArray[np.float32] = small - small.mean()
-    return centred / max(float(centred.std()), 1e-6)
+    centred = small - small.mean()
+    return np.asarray(centred / max(float(centred.std()), 1e-6), np.float32)
 
 
 def distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     """Root mean square differences (n, m) between the signatures (n, k) and (m, k)."""
     squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
-    return np.sqrt(np.maximum(squares, 0) / a.shape[1])
+    return np.asarray(np.sqrt(np.maximum(squares, 0) / a.shape[1]), np.float32)
 
 
 def least_allowed(signatures: NDArray[np.float32], patients: Sequence[str]) -> float:

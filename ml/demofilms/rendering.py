@@ -29,7 +29,7 @@ def render(appearance: NDArray[np.float32], rng: np.random.Generator) -> NDArray
     film = film + 0.8 * (film - cv2.GaussianBlur(film, (0, 0), 2.0))
     grain = rng.standard_normal(film.shape, dtype=np.float32)
     film = film + 1.5 * cv2.GaussianBlur(grain, (0, 0), 0.7)
-    grey = np.clip(film, 0, 255).astype(np.uint8)
+    grey = np.asarray(np.clip(film, 0, 255), np.uint8)
     _burn_in(grey)
     return grey
 

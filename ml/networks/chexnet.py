@@ -33,4 +33,4 @@ def chexnet(labels: int, size: int | None = None) -> keras.Model:
 
 def trained_part(model: keras.Model) -> keras.Model:
     """Give the part of `chexnet` that training sees: film to logits, sharing its weights."""
-    return keras.Model(model.inputs, model.get_layer("logits").output, name="chexnet_logits")
+    return keras.Model(model.input, model.get_layer("logits").output, name="chexnet_logits")

@@ -23,7 +23,7 @@ Inputs = NDArray[np.float32]
 ERASE_SHARE = 0.3
 
 
-class BalancedBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class BalancedBatches(keras.utils.PyDataset):
     """The batches of one epoch: as many films of each label, each changed anew."""
 
     def __init__(

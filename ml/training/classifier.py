@@ -11,7 +11,7 @@ from ml.datasets import LABELS, read_manifest, split_by_patient
 from ml.evaluation.metrics import Floats, auc
 from ml.networks.chexnet import chexnet, trained_part
 from ml.training.batches import BalancedBatches, clean_inputs, perturbed_inputs
-from ml.training.loop import Course, Scores, run_course
+from ml.training.loop import Course, Scores, computing_in, run_course
 from ml.training.prepare import PreparedFilms, prepare
 from ml.training.runs import RunFolder
 from ml.training.schedule import adamw
@@ -38,12 +38,11 @@ def train_classifier(
     keras.utils.set_random_seed(s.seed)
     train, held_out = prepared_parts(data, segmenter, run, s, show)
     steps = len(BalancedBatches(train, len(LABELS), s.batch, s.sizes[0], (s.seed, 0)))
-    keras.mixed_precision.set_dtype_policy(s.precision)
-    model = trained_part(chexnet(len(LABELS)))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=s.smoothing)
-    model.compile(adamw(s.rate, s.decay, s.epochs * steps), loss, jit_compile=False)
-    run_course(model, _course(train, held_out, s, show), run)
-    keras.mixed_precision.set_dtype_policy("float32")
+    with computing_in(s.precision):
+        model = trained_part(chexnet(len(LABELS)))
+        model.compile(adamw(s.rate, s.decay, s.epochs * steps), loss, jit_compile=False)
+        run_course(model, _course(train, held_out, s, show), run)
     save_served(model.get_weights(), s.sizes[-1], run.model_path)
 
 

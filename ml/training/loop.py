@@ -1,6 +1,7 @@
 """The loop of both trainings: epoch by epoch, a checkpoint after each, ready to continue."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -31,6 +32,17 @@ class Course:
     show: Callable[[str], None]
 
 
+@contextmanager
+def computing_in(precision: str) -> Iterator[None]:
+    """Make models in this Keras dtype policy, and in the usual one afterwards."""
+    usual = keras.mixed_precision.dtype_policy()
+    keras.mixed_precision.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.mixed_precision.set_dtype_policy(usual)
+
+
 def run_course(model: keras.Model, course: Course, run: RunFolder) -> None:
     """Train a compiled model to the course's end, from the checkpoint where there is one.
 
@@ -38,9 +50,14 @@ def run_course(model: keras.Model, course: Course, run: RunFolder) -> None:
     """
     epoch, average = _resume(model, course, run)
     while epoch < course.epochs:
-        batches = course.batches(epoch)
         log = model.fit(
-            batches, initial_epoch=epoch, epochs=epoch + 1, callbacks=[average], verbose=2
+            course.batches(epoch),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[average],
+            # The batches come shuffled, by a seed that a run which continues knows.
+            shuffle=False,
+            verbose=2,
         )
         epoch += 1
         with average.applied(model):

@@ -5,6 +5,7 @@ of (seed, epoch, place) and a run that continues sees what it would have seen.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,15 +67,15 @@ def degrade(film: Film, rng: np.random.Generator, s: Strength) -> Film:
         film = _coarsen(film, float(rng.uniform(0.5, 1.0)))
     if rng.random() < s.often:
         noise = rng.standard_normal(film.shape, dtype=np.float32)
-        film = np.clip(film + noise * rng.uniform(1.0, s.noise), 0, 255).astype(np.uint8)
+        film = _grey(film + noise * rng.uniform(1.0, s.noise))
     return film
 
 
-def rotate(picture: Film, degrees: float, nearest: bool = False) -> Film:
-    """Turn a film about its centre; the corners that appear repeat its edge (masks: nothing)."""
+def rotate(picture: Film, degrees: float, repeat_edge: bool = True) -> Film:
+    """Turn about the centre; the corners that appear repeat the edge, or are 0 (masks)."""
     height, width = picture.shape
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
-    border = cv2.BORDER_CONSTANT if nearest else cv2.BORDER_REPLICATE
+    border = cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT
     turned: Film = cv2.warpAffine(
         picture, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=border
     )
@@ -116,7 +117,12 @@ def _shade(film: Film, rng: np.random.Generator) -> Film:
     height, width = film.shape
     across, down = rng.uniform(-0.3, 0.3, 2)
     slope = 1.0 + across * np.linspace(-1, 1, width) + down * np.linspace(-1, 1, height)[:, None]
-    return np.clip(film * slope, 0, 255).astype(np.uint8)
+    return _grey(film * slope)
+
+
+def _grey(values: NDArray[Any]) -> Film:
+    """Clip to 8-bit grey."""
+    return np.asarray(np.clip(values, 0, 255), dtype=np.uint8)
 
 
 def _coarsen(film: Film, scale: float) -> Film:

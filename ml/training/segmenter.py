@@ -11,11 +11,12 @@ from keras import ops
 from numpy.typing import NDArray
 
 from ml.datasets import LabelledFilm, read_manifest, split_by_patient
+from ml.evaluation.metrics import overlap
 from ml.images import read_grey
 from ml.lungs import clean_mask
 from ml.networks.unet import unet
 from ml.preprocess import SEGMENTER_SIZE, Preprocessing, segmenter_input
-from ml.training.loop import Course, Scores, run_course
+from ml.training.loop import Course, Scores, computing_in, run_course
 from ml.training.perturb import TRAINING, degrade, expose, rotate
 from ml.training.runs import RunFolder
 from ml.training.schedule import adamw
@@ -41,12 +42,6 @@ def train_segmenter(data: Path, run: RunFolder, s: SegmenterSettings, show: Show
     )
     show(f"segmenter: {len(train)} films to train on, {len(held_out)} to validate on")
     pairs, validation = _load_pairs(train), _load_pairs(held_out)
-    batches = [len(pairs) // s.batch]
-    keras.mixed_precision.set_dtype_policy(s.precision)
-    model = unet(SEGMENTER_SIZE, s.base)
-    model.compile(
-        adamw(s.rate, s.decay, s.epochs * batches[0]), dice_and_entropy, jit_compile=False
-    )
     course = Course(
         s.epochs,
         s.average,
@@ -54,8 +49,11 @@ def train_segmenter(data: Path, run: RunFolder, s: SegmenterSettings, show: Show
         lambda trained, _: judge_masks(trained, validation),
         show,
     )
-    run_course(model, course, run)
-    keras.mixed_precision.set_dtype_policy("float32")
+    with computing_in(s.precision):
+        model = unet(SEGMENTER_SIZE, s.base)
+        optimizer = adamw(s.rate, s.decay, s.epochs * (len(pairs) // s.batch))
+        model.compile(optimizer, dice_and_entropy, jit_compile=False)
+        run_course(model, course, run)
     final = unet(SEGMENTER_SIZE, s.base)
     final.set_weights(model.get_weights())
     final.save(run.model_path)
@@ -75,7 +73,7 @@ def dice_and_entropy(truth: Any, lung: Any) -> Any:
     return dice + entropy
 
 
-class MaskBatches(keras.utils.PyDataset):  # type: ignore[misc]
+class MaskBatches(keras.utils.PyDataset):
     """The batches of one epoch: films and masks, changed alike."""
 
     def __init__(self, pairs: Sequence[Pair], batch: int, seed: int, epoch: int) -> None:
@@ -101,7 +99,7 @@ class MaskBatches(keras.utils.PyDataset):  # type: ignore[misc]
         if rng.random() < 0.5:
             film, mask = np.ascontiguousarray(film[:, ::-1]), np.ascontiguousarray(mask[:, ::-1])
         turn = rng.uniform(-TRAINING.rotation, TRAINING.rotation)
-        film, mask = rotate(film, turn), rotate(mask, turn, nearest=True)
+        film, mask = rotate(film, turn), rotate(mask, turn, repeat_edge=False)
         film, mask = _reframe(film, mask, rng)
         film = degrade(expose(film, rng, TRAINING), rng, TRAINING)
         return segmenter_input(film, Preprocessing()), _target(mask)
@@ -115,7 +113,7 @@ def judge_masks(model: keras.Model, pairs: Sequence[Pair]) -> Scores:
     for lung, (_, truth) in zip(predicted, pairs, strict=True):
         mask, lungs = clean_mask(lung)
         twos += lungs == 2
-        dices.append(_dice(mask > 0, _target(truth)[..., 0] > 0.5))
+        dices.append(overlap(mask > 0, _target(truth)[..., 0] > 0.5)[0])
     return {
         "val_dice": float(np.mean(dices)),
         "val_dice_p5": float(np.percentile(dices, 5)),
@@ -123,26 +121,21 @@ def judge_masks(model: keras.Model, pairs: Sequence[Pair]) -> Scores:
     }
 
 
-def _dice(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
-    return 2.0 * float(np.sum(a & b)) / max(1.0, float(a.sum() + b.sum()))
-
-
 def _reframe(film: NDArray[np.uint8], mask: NDArray[np.uint8], rng: np.random.Generator) -> Pair:
     """Crop or pad each side by itself: other collimation, other aspect ratio."""
     height, width = film.shape
     sides = rng.uniform(-0.12, 0.1, 4) * (height, height, width, width)
     top, bottom, left, right = np.rint(sides).astype(int)
-    pads = [max(0, -side) for side in (top, bottom, left, right)]
     box = np.s_[max(0, top) : height - max(0, bottom), max(0, left) : width - max(0, right)]
-    colour = int(rng.integers(0, 60))
-    film = cv2.copyMakeBorder(film[box], *pads, cv2.BORDER_CONSTANT, value=colour)
-    return film, cv2.copyMakeBorder(mask[box], *pads, cv2.BORDER_CONSTANT, value=0)
+    pads = ((max(0, -top), max(0, -bottom)), (max(0, -left), max(0, -right)))
+    dark = int(rng.integers(0, 60))
+    return np.pad(film[box], pads, constant_values=dark), np.pad(mask[box], pads)
 
 
 def _target(mask: NDArray[np.uint8]) -> NDArray[np.float32]:
     size = (SEGMENTER_SIZE, SEGMENTER_SIZE)
     resized = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)
-    return (resized >= 128).astype(np.float32)[..., np.newaxis]
+    return np.asarray(resized >= 128, np.float32)[..., np.newaxis]
 
 
 def _load_pairs(films: Sequence[LabelledFilm]) -> list[Pair]:
