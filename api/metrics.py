@@ -5,18 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from api.context import EXTENSION
 from api.parts import Parts
-from api.trace import route
+from api.trace import method, route
 from lungline.errors import LunglineError
 from lungline.queueing import Queue
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -42,9 +41,8 @@ class RequestMetrics:
 
     def record(self, response: Response) -> Response:
         """Count one answer."""
-        method = request.method if request.method in _METHODS else "other"
-        self._count.labels(method, route(), str(response.status_code)).inc()
-        self._seconds.labels(method, route()).observe(time.monotonic() - g.began)
+        self._count.labels(method(), route(), str(response.status_code)).inc()
+        self._seconds.labels(method(), route()).observe(time.monotonic() - g.began)
         return response
 
 

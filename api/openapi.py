@@ -65,6 +65,23 @@ SUBMISSION = {
         },
     },
 }
+PARAMETERS: list[dict[str, Any]] = [
+    {"in": where, "name": name, "schema": {"type": "string"}, "description": text}
+    for where, name, text in (
+        (
+            "header",
+            "Idempotency-Key",
+            "1 to 255 visible ASCII characters; the same key and request give the same job.",
+        ),
+        ("query", "name", "Of the job, for people."),
+        ("query", "metadata", "A JSON object, given back as it came."),
+        ("query", "bundle", "`name` or `name@version` of a model bundle; `model` means the same."),
+        ("query", "model", "The same as `bundle`."),
+        ("query", "priority", "`interactive`, `normal` or `bulk`."),
+        ("query", "filename", "Of a single film in a raw body."),
+    )
+]
+"""With a form the query's parameters are fields of the form instead."""
 _EVERYWHERE = {
     "421": "`host_not_allowed`: The service is not known under this name.",
     "500": "`internal_error`: Something failed inside the service.",
@@ -91,7 +108,9 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         return spec
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Problem": PROBLEM, "Health": HEALTH}
-    spec["paths"]["/v1/jobs"]["post"]["requestBody"] = SUBMISSION
+    spec["tags"] = list({tag["name"]: tag for tag in spec["tags"]}.values())
+    submission = spec["paths"]["/v1/jobs"]["post"]
+    submission |= {"requestBody": SUBMISSION, "parameters": PARAMETERS}
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, data=path.startswith("/v1/"))

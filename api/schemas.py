@@ -203,21 +203,11 @@ class PictureQuery(Schema):
     )
 
 
-class SubmissionQuery(Schema):
-    """Parameters of a raw body (fields of a multipart one)."""
+class SubmissionHeaders(Schema):
+    """What the answer to a submission says besides its body."""
 
-    name = String(metadata={"description": "Of the job, for people."})
-    metadata = String(metadata={"description": "A JSON object, given back as it came."})
-    bundle = String(metadata={"description": "`name` or `name@version` of a model bundle."})
-    model = String(metadata={"description": "Another word for `bundle`."})
-    priority = String(metadata={"description": "`interactive`, `normal` or `bulk`."})
-    filename = String(metadata={"description": "Of a single film in a raw body."})
-
-
-class IdempotencyHeader(Schema):
-    """The key that makes a repeated submission harmless."""
-
-    idempotency_key = String(
-        data_key="Idempotency-Key",
-        metadata={"description": "1 to 255 visible ASCII characters."},
+    location = String(data_key="Location", metadata={"description": "The job."})
+    replayed = String(
+        data_key="Idempotency-Replayed",
+        metadata={"description": "`true` when an earlier request with this key made the job."},
     )

@@ -14,6 +14,8 @@ from lungline.telemetry import get_logger
 
 HEADER = "X-Request-Id"
 _GIVEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_ID = re.compile(r"[0-9a-f]{32}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "none"
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -32,6 +34,11 @@ def route() -> str:
     return request.url_rule.rule if request.url_rule else _NO_ROUTE
 
 
+def method() -> str:
+    """The request's method, if it is one that HTTP knows."""
+    return request.method if request.method in _METHODS else "other"
+
+
 def _begin() -> None:
     given = request.headers.get(HEADER, "")
     g.request_id = given if _GIVEN.fullmatch(given) else new_id()
@@ -45,7 +52,7 @@ def _end(response: Response) -> Response:
     line = log.debug if route() in _QUIET and response.status_code < 500 else log.info
     line(
         "request",
-        method=request.method if request.method.isalpha() else "?",
+        method=method(),
         route=route(),
         status=response.status_code,
         milliseconds=round((time.monotonic() - g.began) * 1000, 1),
@@ -55,8 +62,9 @@ def _end(response: Response) -> Response:
 
 
 def _ids() -> dict[str, Any]:
-    """The ids in the address, shortened to what an id can be."""
-    return {name: str(value)[:32] for name, value in (request.view_args or {}).items() if value}
+    """The ids in the address, where they can be ids."""
+    given = request.view_args or {}
+    return {name: value for name, value in given.items() if _ID.fullmatch(str(value))}
 
 
 def _clear(error: BaseException | None) -> None:

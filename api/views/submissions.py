@@ -56,7 +56,12 @@ _ERRORS = problems(
 
 
 @submissions.post("/jobs")
-@submissions.output(schemas.Job, status_code=202, description="The job was taken, or was before.")
+@submissions.output(
+    schemas.Job,
+    status_code=202,
+    description="The job was taken, or was before.",
+    headers=schemas.SubmissionHeaders,
+)
 @submissions.doc(operation_id="submitJob", responses=_ERRORS)
 def submit_job() -> tuple[dict[str, Any], int, dict[str, str]]:
     """Submit films or an archive.

@@ -1,0 +1,84 @@
+"""The OpenAPI document is valid, whole, and true to what the views answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from referencing import Registry, Resource
+
+from tests.factories import films
+from tests.factories.services import Service, service
+
+UNDOCUMENTED = {"/", "/jobs/{job_id}", "/openapi.json", "/static/{filename}"}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path) as it:
+        yield it
+
+
+@pytest.fixture
+def spec(api: Service) -> dict[str, Any]:
+    return dict(api.client.get("/openapi.json").get_json())
+
+
+def test_it_is_valid_openapi_3_1(spec: dict[str, Any]) -> None:
+    assert spec["openapi"] == "3.1.0"
+    validate(spec)
+
+
+def test_every_route_is_documented(api: Service, spec: dict[str, Any]) -> None:
+    routes = {
+        re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule) for rule in api.app.url_map.iter_rules()
+    }
+    assert routes - UNDOCUMENTED == set(spec["paths"])
+
+
+def test_every_operation_is_named_and_described(spec: dict[str, Any]) -> None:
+    operations = [operation for methods in spec["paths"].values() for operation in methods.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert operation["summary"]
+        assert {"500", "421"} <= operation["responses"].keys()
+        for status, answer in operation["responses"].items():
+            assert answer["description"]
+            if status >= "400":
+                assert list(answer["content"]) == ["application/problem+json"]
+
+
+def test_the_submission_lists_what_it_takes(spec: dict[str, Any]) -> None:
+    operation = spec["paths"]["/v1/jobs"]["post"]
+    assert {"application/zip", "multipart/form-data"} <= operation["requestBody"]["content"].keys()
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert {"Idempotency-Key", "name", "metadata", "bundle", "priority", "filename"} <= names
+    assert {"400", "403", "409", "413", "415", "422", "503"} <= operation["responses"].keys()
+
+
+def conforms(spec: dict[str, Any], name: str, value: Any) -> None:
+    """Assert that a value has the shape of a schema, with no member too many."""
+    resource = Resource.opaque(spec)
+    registry = Registry().with_resource("urn:spec", resource)
+    schema = {"$ref": f"urn:spec#/components/schemas/{name}"}
+    Draft202012Validator(schema, registry=registry).validate(value)
+    assert value.keys() == spec["components"]["schemas"][name]["properties"].keys()
+
+
+def test_answers_have_the_documented_shape(api: Service, spec: dict[str, Any]) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.text_named_jpg()))
+    conforms(spec, "Job", job)
+    api.read_all()
+    conforms(spec, "Job", api.client.get(job["links"]["self"]).get_json())
+    page = api.client.get(job["links"]["items"]).get_json()
+    conforms(spec, "ItemPage", page)
+    for item in page["items"]:
+        conforms(spec, "Item", item)
+    conforms(spec, "JobPage", api.client.get("/v1/jobs").get_json())
+    problem = api.client.get("/v1/nothing").get_json()
+    conforms(spec, "Problem", problem | {"parts": {}})

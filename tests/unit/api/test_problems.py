@@ -1,0 +1,99 @@
+"""Every error is a problem, whoever raised it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lungline import errors
+from lungline.errors import FILM_CODES, JOB_CODES, FilmRejected, LunglineError
+from tests.factories import films
+from tests.factories.services import Service, service
+from tests.fixtures.parts import REPOSITORY
+
+DOCS = (REPOSITORY / "docs" / "errors.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path) as it:
+        yield it
+
+
+def test_the_shape(api: Service) -> None:
+    answer = api.client.get("/v1/nothing", headers={"X-Request-Id": "abc-1"})
+    assert answer.content_type == "application/problem+json"
+    assert answer.get_json() == {
+        "type": "urn:lungline:error:not_found",
+        "title": "There is no such thing",
+        "status": 404,
+        "detail": "There is nothing at this address. /openapi.json lists what there is.",
+        "code": "not_found",
+        "instance": "/v1/nothing",
+        "request_id": "abc-1",
+    }
+    assert answer.headers["X-Request-Id"] == "abc-1"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("DELETE", "/v1/jobs", {"GET", "HEAD", "OPTIONS", "POST"}),
+        ("POST", "/v1/jobs/" + "0" * 32, {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/v1/jobs/" + "0" * 32 + "/cancel", {"OPTIONS", "POST"}),
+        ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
+    ],
+)
+def test_a_wrong_method(method: str, path: str, allow: set[str], api: Service) -> None:
+    answer = api.client.open(path, method=method)
+    assert (answer.status_code, answer.get_json()["code"]) == (405, "method_not_allowed")
+    assert set(answer.headers["Allow"].split(", ")) == allow
+
+
+def test_a_crash_tells_nothing(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("secret of the inside")
+
+    monkeypatch.setattr(api.parts.repository.jobs, "page", crash)
+    answer = api.client.get("/v1/jobs")
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+    assert answer.get_json()["request_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", "é"])
+def test_a_strange_request_id_is_replaced(given: str, api: Service) -> None:
+    answer = api.client.get("/healthz", headers={"X-Request-Id": given.encode().decode("latin1")})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
+
+
+def test_the_request_id_stands_on_log_lines(
+    api: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    api.client.get("/v1/nothing", headers={"X-Request-Id": "abc-1"})
+    api.client.post("/v1/jobs", data=films.jpeg(1))
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0]["request_id"] == "abc-1"
+    assert all(line["request_id"] != "abc-1" for line in lines[1:])
+
+
+def test_every_code_is_explained() -> None:
+    api_part, film_part, job_part = re.split(r"^## ", DOCS, flags=re.MULTILINE)[1:]
+    known = {
+        (error.code, error.status)
+        for error in vars(errors).values()
+        if isinstance(error, type)
+        and issubclass(error, LunglineError)
+        and error is not FilmRejected
+    }
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \|", api_part, re.MULTILINE)
+    assert {(code, int(status)) for code, status in rows} == known
+    assert len(rows) == len(known)
+    assert re.findall(r"^\| `(\w+)` \|", film_part, re.MULTILINE) == list(FILM_CODES)
+    assert re.findall(r"^\| `(\w+)` \|", job_part, re.MULTILINE) == list(JOB_CODES)
