@@ -49,8 +49,11 @@ def make_celery(settings: Settings) -> Celery:
         # A permit is acknowledged when its batch is done, and handed out again if its process dies.
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        # A worker that reserves permits ahead would keep them from idle workers.
-        worker_prefetch_multiplier=1,
+        # A worker that reserves permits ahead would keep them from idle workers: it takes as many
+        # as it has free children (disable_prefetch), and kombu itself does not count (0). kombu's
+        # count keeps permits whose acknowledgement failed because the broker went away, so that a
+        # worker with all children busy at that moment would never ask for a permit again.
+        worker_prefetch_multiplier=0,
         worker_disable_prefetch=True,
         # The default of 4 s kills a child that is still loading its model, for ever.
         worker_proc_alive_timeout=120,
@@ -58,10 +61,8 @@ def make_celery(settings: Settings) -> Celery:
         worker_lost_wait=1.0,
         # On shutdown a batch in work gets this long; then the parent hands its films back.
         worker_soft_shutdown_timeout=10.0,
-        # A broker that goes away takes permits with it, not work: batches in work go on, and the
-        # worker is at full strength as soon as the broker is back.
+        # A broker that goes away takes permits with it, not work: batches in work go on.
         worker_cancel_long_running_tasks_on_connection_loss=False,
-        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         worker_send_task_events=False,

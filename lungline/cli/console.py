@@ -7,10 +7,15 @@ from rich.text import Text
 
 from lungline.errors import LunglineError
 
+WIDTH_OF_FILES = 120
+
 
 def output() -> Console:
-    """The console of what was asked for."""
-    return Console(highlight=False)
+    """The console of what was asked for; wide enough for a table when it goes into a file."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH_OF_FILES
+    return console
 
 
 def messages() -> Console:

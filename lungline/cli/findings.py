@@ -15,7 +15,7 @@ from rich.text import Text
 from lungline.cli.console import amount
 
 MOST_ROWS = 40
-BAR_CELLS = 16
+BAR_CELLS = 12  # with a demo film's name a row fits into 80 columns
 RESEARCH_NOTE = "For research only: no finding here is a diagnosis."
 
 Row = Mapping[str, Any]
@@ -80,28 +80,28 @@ def _table(findings: Findings) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("film", overflow="fold")
     table.add_column("finding")
-    table.add_column("probability", justify="right")
-    table.add_column("", no_wrap=True)
+    table.add_column("probability", no_wrap=True)
     for row in findings.first:
         table.add_row(Text(_printable(row["name"])), *_cells(row))
     return table
 
 
-def _cells(row: Row) -> tuple[Text, Text, Text]:
+def _cells(row: Row) -> tuple[Text, Text]:
     label = row.get("top_label")
     if not label:
         reason = row.get("error_reason") or row.get("error_code") or ""
-        return Text(f"{row['status']}: {_printable(reason)}", style="yellow"), Text(), Text()
+        return Text(f"{row['status']}: {_printable(reason)}", style="yellow"), Text()
     probability = float(row["probabilities"][label])
     # A label that comes first but stays below its threshold is no positive finding.
     positive = any(item["label"] == label and item["positive"] for item in row["findings"])
     style = "" if positive else "dim"
-    return Text(_spaced(label), style), Text(f"{probability:.3f}"), _bar(probability)
+    return Text(_spaced(label), style), _bar(probability)
 
 
 def _bar(probability: float) -> Text:
     full = round(probability * BAR_CELLS)
-    return Text("█" * full, "cyan").append("░" * (BAR_CELLS - full), "dim")
+    bar = Text("█" * full, "cyan").append("░" * (BAR_CELLS - full), "dim")
+    return Text(f"{probability:.3f} ").append_text(bar)
 
 
 def _spaced(name: str) -> str:

@@ -15,7 +15,7 @@ from lungline.stack.readiness import Readiness
 
 BROKER_SECONDS = 20.0
 MIGRATE_SECONDS = 120.0
-READY_SECONDS = 300.0  # a worker on a busy machine may load its model for two minutes
+READY_SECONDS = 180.0  # a child may load its model for two minutes (lungline/queueing.py)
 TICK_SECONDS = 0.1
 
 
@@ -160,7 +160,8 @@ class Supervisor:
         if self._missing and not self._stop.is_set():
             raise StackFailed(
                 f"not ready after {READY_SECONDS:g} s, still waiting for "
-                f"{', '.join(self._missing)}; the logs are in {plan.folders.logs}"
+                f"{', '.join(self._missing)}; the logs are in {plan.folders.logs}",
+                self._parts[plan.workers[0].name].log.last_lines,
             )
 
     def _watch(self, until: Callable[[], bool], tick: float = TICK_SECONDS) -> None:

@@ -43,7 +43,7 @@ def test_lines_are_read_however_the_pieces_fall() -> None:
 def test_table_has_name_label_probability_and_a_bar() -> None:
     (line,) = [line for line in shown(row()).splitlines() if line.startswith("a.png")]
 
-    assert line.split() == ["a.png", "normal", "0.750", "█" * 12 + "░" * 4]
+    assert line.split() == ["a.png", "normal", "0.750", "█" * 9 + "░" * 3]
 
 
 def test_film_that_was_not_read_says_why() -> None:
