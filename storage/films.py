@@ -67,9 +67,11 @@ def upsert(
     missing = [by_sha[sha] for sha in sorted(by_sha.keys() - known.keys())]
     if not missing:
         return known
-    insert_missing(connection, FilmRow, [_row(film, tenant, at) for film in missing])
-    # Read again: another transaction may have been first with some of them.
-    return known | _ids(connection, tenant, [film.sha256 for film in missing])
+    rows = [_row(film, tenant, at) for film in missing]
+    if insert_missing(connection, FilmRow, rows) == len(rows):
+        return known | {str(row["sha256"]): str(row["id"]) for row in rows}
+    # Another transaction was first with some of them.
+    return known | _ids(connection, tenant, by_sha)
 
 
 def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:

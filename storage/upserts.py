@@ -18,16 +18,19 @@ CHUNK = 500
 
 def insert_missing(
     connection: Connection, table: type[Base], rows: Sequence[Mapping[str, Any]]
-) -> None:
+) -> int:
     """Insert those rows that break no unique constraint; keep what is there for the others.
 
     Give the rows in the order of the unique key: two transactions that insert the same keys in
     different orders wait for each other.
+
+    Returns:
+        The number of rows inserted.
     """
     if not rows:
-        return
+        return 0
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows))
+    return connection.execute(dialect.insert(table).on_conflict_do_nothing(), list(rows)).rowcount
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:

@@ -136,12 +136,12 @@ def _create_jobs() -> None:
         sa.Column("finished_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_jobs"),
         sa.UniqueConstraint("tenant", "idempotency_key", name="uq_jobs_tenant_idempotency_key"),
-        sa.ForeignKeyConstraint(["tenant"], ["tenants.id"], name="fk_jobs_tenant"),
         sa.CheckConstraint(
             "queued >= 0 AND running >= 0 AND succeeded >= 0 AND failed >= 0 AND cancelled >= 0"
             " AND queued + running + succeeded + failed + cancelled = total",
             name=op.f("ck_jobs_counters"),
         ),
+        sa.ForeignKeyConstraint(["tenant"], ["tenants.id"], name="fk_jobs_tenant"),
     )
     op.create_index("ix_jobs_tenant_id", "jobs", ["tenant", "id"])
     _partial_index(

@@ -1,0 +1,112 @@
+"""Whose films come first."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from sqlalchemy import update
+
+from lungline.domain import DEFAULT_TENANT, Priority
+from storage.models import JobRow, TenantRow
+from storage.repository import Repository
+from tests.factories.rows import must_claim, read, submit
+
+
+def takes(repo: Repository, claims: int, limit: int = 1) -> list[str]:
+    """Claim again and again; tell the job of each film."""
+    taken = []
+    for _ in range(claims):
+        batch = must_claim(repo, limit)
+        taken += [item.job_id for item in batch.items]
+        repo.claims.finish(batch.lease_id, read(batch))
+    return taken
+
+
+def test_jobs_of_a_tenant_share(repo: Repository) -> None:
+    jobs = [submit(repo, 100, bundle=f"b@{n}").id for n in range(3)]
+
+    shares = Counter(takes(repo, 15, limit=2))
+
+    assert shares == dict.fromkeys(jobs, 10)
+
+
+def test_tenants_share_however_many_jobs_they_have(repo: Repository) -> None:
+    for n in range(4):
+        submit(repo, 50, tenant="many", bundle=f"b@{n}")
+    one = submit(repo, 50, tenant="one", bundle="b@9").id
+
+    assert Counter(takes(repo, 20))[one] == 10
+
+
+def test_a_weight_of_three_is_three_times_the_share(repo: Repository) -> None:
+    heavy = submit(repo, 100, tenant="heavy", bundle="b@1").id
+    light = submit(repo, 100, tenant="light", bundle="b@2").id
+    with repo.database.write() as connection:
+        change = update(TenantRow).where(TenantRow.id == "heavy")
+        connection.execute(change.values(weight=3.0))
+
+    assert Counter(takes(repo, 40)) == {heavy: 30, light: 10}
+
+
+def test_a_late_job_is_owed_nothing(repo: Repository) -> None:
+    early = submit(repo, 100, bundle="b@1").id
+    takes(repo, 30)
+    late = submit(repo, 100, bundle="b@2").id
+
+    shares = Counter(takes(repo, 20))
+
+    assert shares[early] >= 9
+    assert shares[late] >= 9
+
+
+def test_an_idle_tenant_earns_no_credit(repo: Repository) -> None:
+    submit(repo, 10, tenant="idle", bundle="b@1")
+    takes(repo, 10)
+    submit(repo, 100, tenant="busy", bundle="b@2")
+    takes(repo, 40)
+    back = submit(repo, 100, tenant="idle", bundle="b@1").id
+
+    assert 9 <= Counter(takes(repo, 20))[back] <= 11
+
+
+def test_a_newcomer_after_a_quiet_time_is_not_owed_the_past(repo: Repository) -> None:
+    submit(repo, 40, tenant="old", bundle="b@1")
+    takes(repo, 40)
+    submit(repo, 100, tenant="new", bundle="b@2")
+    old = submit(repo, 100, tenant="old", bundle="b@1").id
+
+    assert 9 <= Counter(takes(repo, 20))[old] <= 11
+
+
+@pytest.mark.parametrize("waiting", [Priority.NORMAL, Priority.BULK])
+def test_urgent_first_but_others_get_a_tenth(repo: Repository, waiting: Priority) -> None:
+    urgent = submit(repo, 100, bundle="b@1", priority=Priority.INTERACTIVE).id
+    other = submit(repo, 100, bundle="b@2", priority=waiting).id
+
+    assert Counter(takes(repo, 40)) == {urgent: 36, other: 4}
+
+
+def test_interactive_counts_against_its_tenants_share(repo: Repository) -> None:
+    submit(repo, 10, tenant="a", bundle="b@1", priority=Priority.INTERACTIVE)
+    a = submit(repo, 100, tenant="a", bundle="b@1").id
+    b = submit(repo, 100, tenant="b", bundle="b@2").id
+    takes(repo, 12)  # the ten urgent films, and the turns of the others
+
+    shares = Counter(takes(repo, 6))
+
+    assert shares[b] > shares[a]
+
+
+def test_a_batch_charges_each_job_for_its_own_films(repo: Repository) -> None:
+    single = submit(repo, 1).id
+    large = submit(repo, 20).id
+
+    batch = must_claim(repo, 8)
+
+    with repo.database.read() as connection:
+        vtimes = {row.id: row.vtime for row in connection.execute(JobRow.__table__.select())}
+        tenant = connection.execute(TenantRow.__table__.select()).one()
+    assert len(batch.items) == 8
+    assert (vtimes[single], vtimes[large]) == (1.0, 7.0)
+    assert (tenant.id, tenant.vtime) == (DEFAULT_TENANT, 8.0)
