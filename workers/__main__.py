@@ -28,7 +28,7 @@ ENVIRONMENT = {
     "TF_NUM_INTRAOP_THREADS": "1",
     "TF_NUM_INTEROP_THREADS": "1",
 }
-"""Read by libraries when they are imported, so it is set before; what is set already stays."""
+"""What is set already stays."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(f"workers: {error.message}", file=sys.stderr)
         return 2
+    prepare()
+    return _run(role, settings)
+
+
+def prepare() -> None:
+    """Set what libraries read from the environment when they are imported."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    return _run(role, settings)
 
 
 def _run(role: str, settings: Settings) -> int:

@@ -7,12 +7,14 @@ import os
 import signal
 import socket
 import time
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 from billiard import current_process
 from celery.apps.worker import Worker as CeleryWorker
 from celery.apps.worker import install_worker_term_hard_handler
+from celery.exceptions import SecurityWarning
 from celery.signals import setup_logging, worker_process_init
 from celery.worker import state
 
@@ -97,6 +99,8 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
     processes = settings.worker_processes if queue is Queue.ANALYZE else 1
     crew = Crew(processes)
     _connect(queue, settings, crew, load)
+    # Celery warns root of messages that run code; ours are JSON, and containers run as root.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
     clear_stale(settings.data_dir / "run", socket.gethostname())
     worker = Worker(
         app=app,

@@ -1,0 +1,89 @@
+"""A worker that is told to stop finishes or hands back, and leaves nobody behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+
+from storage.jobs import Job
+from tests.factories.worker_processes import WorkerProcesses, wait_for
+from tests.faults.service import Service, many_films, prepare, quick_settings
+from tests.fixtures.valkey import ValkeyServer
+
+pytestmark = pytest.mark.faults
+
+
+@contextmanager
+def service_reading(
+    valkey: ValkeyServer, folder_of: pytest.TempPathFactory, batch_seconds: float
+) -> Iterator[tuple[Service, Job]]:
+    """A service in the middle of a job whose batches take that long."""
+    settings = quick_settings(folder_of.mktemp("stop"), broker_url=valkey.url)
+    prepare(settings)
+    plan = json.dumps({"batch_seconds": batch_seconds})
+    with WorkerProcesses(settings) as processes:
+        service = Service(settings, processes)
+        processes.start("control", "beat")
+        processes.start("analyze", command=("-m", "tests.faults.deadly_worker", plan))
+        processes.await_ready()
+        job = service.submit(many_films(16, 70_000))
+        wait_for(lambda: service.job(job).running == 8, 10)
+        yield service, job
+        service.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stopped_worker_finishes_its_batches_and_takes_no_more(
+    valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory, number: signal.Signals
+):
+    with service_reading(valkey, tmp_path_factory, batch_seconds=2) as (service, job):
+        children = service.processes.children("analyze")
+        began = time.monotonic()
+
+        service.processes.signal("analyze", number)
+
+        assert service.processes.wait("analyze", 9) == 0
+        assert time.monotonic() - began < 9  # not the full soft timeout of 10 s
+        assert not any(psutil.pid_exists(child) for child in children)
+        job = service.job(job)
+        assert (job.succeeded, job.queued, job.running) == (8, 8, 0)
+        assert not list((service.settings.data_dir / "run").glob("*.ready"))
+
+
+def test_a_worker_told_to_stop_twice_hands_back_and_quits_at_once(
+    valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+):
+    with service_reading(valkey, tmp_path_factory, batch_seconds=60) as (service, job):
+        children = service.processes.children("analyze")
+        began = time.monotonic()
+
+        service.processes.signal("analyze")
+        time.sleep(1)
+        service.processes.signal("analyze")
+
+        service.processes.wait("analyze", 8)
+        assert time.monotonic() - began < 8
+        assert not any(psutil.pid_exists(child) for child in children)
+        job = service.job(job)
+        assert (job.queued, job.running) == (16, 0)
+        assert {item.attempt for item in service.items(job)} == {0}
+
+
+def test_a_worker_told_to_stop_while_it_starts_stops(
+    valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+):
+    settings = quick_settings(tmp_path_factory.mktemp("early"), broker_url=valkey.url)
+    prepare(settings)
+    with WorkerProcesses(settings) as processes:
+        processes.start("analyze", "expand", "control", "beat")
+        time.sleep(1.5)
+        for role in ("analyze", "expand", "control", "beat"):
+            processes.signal(role)
+        for role in ("analyze", "expand", "control", "beat"):
+            processes.wait(role, 10)
