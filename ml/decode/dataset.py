@@ -3,44 +3,51 @@
 import zlib
 from io import BytesIO
 
-import pydicom
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import read_dataset as parse_dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
 
+from ml.decode.elements import Element, Encoding, walk
 from ml.decode.film import DecodeLimits
 from ml.decode.sniff import DICOM_PREAMBLE, has_preamble
 from ml.errors import FilmError
 
-_PICTURE_ELEMENTS = [
-    "SamplesPerPixel",
-    "PhotometricInterpretation",
-    "PlanarConfiguration",
-    "NumberOfFrames",
-    "Rows",
-    "Columns",
-    "BitsAllocated",
-    "BitsStored",
-    "HighBit",
-    "PixelRepresentation",
-    "PixelPaddingValue",
-    "RescaleIntercept",
-    "RescaleSlope",
-    "RescaleType",
-    "ModalityLUTSequence",
-    "WindowCenter",
-    "WindowWidth",
-    "VOILUTFunction",
-    "VOILUTSequence",
-    "ExtendedOffsetTable",
-    "ExtendedOffsetTableLengths",
-    "PixelData",
-]
-"""Nothing else enters this process's memory as a value: no name, no birth date."""
+_PIXEL_DATA = 0x7FE00010
+_MAX_ELEMENT = 1 << 20
+"""Bytes of any element but the pixel data. The longest of use is a LUT of 65,536 entries."""
+
+_PICTURE_TAGS = frozenset(
+    tag_for_keyword(keyword)
+    for keyword in (
+        "SamplesPerPixel",
+        "PhotometricInterpretation",
+        "PlanarConfiguration",
+        "NumberOfFrames",
+        "Rows",
+        "Columns",
+        "BitsAllocated",
+        "BitsStored",
+        "HighBit",
+        "PixelRepresentation",
+        "PixelPaddingValue",
+        "RescaleIntercept",
+        "RescaleSlope",
+        "RescaleType",
+        "ModalityLUTSequence",
+        "WindowCenter",
+        "WindowWidth",
+        "VOILUTFunction",
+        "VOILUTSequence",
+    )
+)
+"""Nothing else is parsed: no name, no birth date ever becomes a value in this process."""
 
 
 def read_dataset(data: bytes, limits: DecodeLimits) -> tuple[Dataset, UID]:
@@ -54,42 +61,60 @@ def read_dataset(data: bytes, limits: DecodeLimits) -> tuple[Dataset, UID]:
         The data set, its pixel data still encoded, and the transfer syntax of those.
 
     Raises:
-        FilmError: `too_large` or `truncated` for a deflated data set.
+        FilmError: `too_large` or `truncated` for a deflated data set, `undecodable` for one of
+            too many elements.
     """
-    syntax = _transfer_syntax(data)
+    start, syntax = _meta(data)
     if syntax == DeflatedExplicitVRLittleEndian:
-        data, syntax = _inflated(data, limits.max_inflated_bytes), ExplicitVRLittleEndian
-    dataset = pydicom.dcmread(BytesIO(data), force=True, specific_tags=list(_PICTURE_ELEMENTS))
-    if syntax is None:
-        implicit = dataset.original_encoding[0] is not False
-        syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+        data, start = _inflated(data, start, limits.max_inflated_bytes), 0
+        syntax = ExplicitVRLittleEndian
+    syntax = syntax or _guessed(data, start)
+    encoding = Encoding(syntax == ImplicitVRLittleEndian, syntax == ExplicitVRBigEndian)
+    dataset = _parsed(data, list(walk(data, start, encoding)), encoding)
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     return dataset, syntax
 
 
-def _transfer_syntax(data: bytes) -> UID | None:
-    value = _meta_end_and_syntax(data)[1]
-    return UID(value) if value else None
+def _parsed(data: bytes, elements: list[Element], encoding: Encoding) -> Dataset:
+    """Hand pydicom the bytes of the picture's elements, and put the pixel data beside them."""
+    slim = b"".join(
+        data[element.start : element.next]
+        for element in elements
+        if element.tag in _PICTURE_TAGS and element.next - element.start <= _MAX_ELEMENT
+    )
+    dataset = parse_dataset(BytesIO(slim), encoding.implicit, not encoding.big)
+    dataset.set_original_encoding(encoding.implicit, not encoding.big, "iso8859")
+    for element in elements:
+        if element.tag == _PIXEL_DATA:
+            vr = "OB" if element.vr == b"OB" else "OW"
+            dataset.add_new(_PIXEL_DATA, vr, data[element.body : element.end])
+    return dataset
 
 
-def _meta_end_and_syntax(data: bytes) -> tuple[int, str]:
-    """Walk group 0002, always explicit little endian: where it ends and what it says."""
-    at = DICOM_PREAMBLE + 4 if has_preamble(data) else 0
-    syntax = ""
-    while data[at : at + 2] == b"\x02\x00" and at + 8 <= len(data):
-        long_form = data[at + 4 : at + 6] in (b"OB", b"OW", b"UN", b"UT", b"SQ")
-        start = at + (12 if long_form else 8)
-        length = int.from_bytes(data[start - (4 if long_form else 2) : start], "little")
-        if data[at + 2 : at + 4] == b"\x10\x00":
-            syntax = data[start : start + length].rstrip(b"\0 ").decode("ascii", "replace")
-        at = start + length
-    return at, syntax
+def _meta(data: bytes) -> tuple[int, UID | None]:
+    """Walk group 2, always explicit little endian: where it ends and the syntax it names."""
+    start = DICOM_PREAMBLE + 4 if has_preamble(data) else 0
+    syntax = None
+    for element in walk(data, start, Encoding(implicit=False, big=False)):
+        if element.tag >> 16 != 2:
+            break
+        if element.tag == 0x00020010:
+            value = data[element.body : element.end].rstrip(b"\0 ")
+            syntax = UID(value.decode("ascii", "replace")) if value else None
+        start = element.next
+    return start, syntax
 
 
-def _inflated(data: bytes, budget: int) -> bytes:
+def _guessed(data: bytes, start: int) -> UID:
+    """Tell the syntax of a data set that does not name it by its first element."""
+    spelled = data[start + 4 : start + 6]
+    explicit = spelled.isalpha() and spelled.isupper()
+    return ExplicitVRLittleEndian if explicit else ImplicitVRLittleEndian
+
+
+def _inflated(data: bytes, start: int, budget: int) -> bytes:
     """Inflate a deflated data set (PS3.5, A.5), giving up at the budget."""
-    start, _ = _meta_end_and_syntax(data)
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     dataset = inflater.decompress(memoryview(data)[start:], budget)
     if inflater.unconsumed_tail:

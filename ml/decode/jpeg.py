@@ -16,9 +16,15 @@ from ml.errors import FilmError
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}
 """Start-of-frame markers; F7 is JPEG-LS, which DICOM wraps in the same marker syntax."""
 _SOS, _EOI, _APP1 = 0xDA, 0xD9, 0xE1
-_BARE_MARKERS = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""A marker that has a payload, or the end: no stuffing, fill byte, restart or second start."""
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_AFTER_LS_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
+"""JPEG-LS stuffs one zero bit behind FF, so only 80 and above is a marker there."""
 _EXIF = b"Exif\x00\x00"
+
+MAX_SEGMENTS = 4096
+"""A profile or a thumbnail takes some hundreds of segments at the most."""
 
 MAX_SCANS = 64
 """A progressive film has about ten scans. Each one costs a pass over all pixels, so a small file
@@ -95,34 +101,23 @@ def _header(frame: tuple[int, bytes] | None, *, complete: bool, orientation: int
 def _segments(data: bytes, *, jpeg_ls: bool) -> Iterator[tuple[int, bytes]]:
     """Each marker with its payload, up to the end of image or of the bytes."""
     at = 2
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
-        marker = data[at + 1]
-        if marker == 0xFF or marker == 0x00 or marker in _BARE_MARKERS:
-            at += 1 if marker == 0xFF else 2
-            continue
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            return
+        at, marker = found.end(), data[found.end() - 1]
         if marker == _EOI:
             yield marker, b""
             return
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        if length < 2 or at + 2 + length > len(data):
+        length = int.from_bytes(data[at : at + 2], "big")
+        if length < 2 or at + length > len(data):
             return
-        yield marker, data[at + 4 : at + 2 + length]
-        at += 2 + length
+        yield marker, data[at + 2 : at + length]
+        at += length
         if marker == _SOS:
-            at = _scan_end(data, at, jpeg_ls=jpeg_ls)
-
-
-def _scan_end(data: bytes, at: int, *, jpeg_ls: bool) -> int:
-    """Where the marker after a scan's entropy-coded bytes begins."""
-    if not jpeg_ls:
-        found = _AFTER_SCAN.search(data, at)
-        return found.start() if found else len(data)
-    while (at := data.find(b"\xff", at)) >= 0 and at + 1 < len(data):
-        # JPEG-LS stuffs one zero bit after FF, so a marker is FF followed by 80 or more.
-        if 0x80 <= data[at + 1] < 0xFF and not 0xD0 <= data[at + 1] <= 0xD7:
-            return at
-        at += 1
-    return len(data)
+            after = (_AFTER_LS_SCAN if jpeg_ls else _AFTER_SCAN).search(data, at)
+            at = after.start() if after else len(data)
+    raise FilmError("undecodable", f"The JPEG has more than {MAX_SEGMENTS:,} segments.")
 
 
 def decode_jpeg(data: bytes, limits: DecodeLimits) -> Film:

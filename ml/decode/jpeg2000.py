@@ -10,6 +10,9 @@ _SOT = b"\xff\x90"
 _JP2_BOXES = 4096
 """A JP2 file, which DICOM forbids and archives hold, has its code stream within these bytes."""
 
+MAX_TILES = 4096
+"""A film of the largest size in tiles of 256 x 256 has 800. OpenJPEG spends 15 KB on each."""
+
 
 @dataclass(frozen=True, slots=True)
 class StreamHeader:
@@ -21,7 +24,7 @@ class StreamHeader:
         components: Samples a pixel.
         precision: Bits a sample, of the first component.
         signed: Samples are signed.
-        complete: Every tile part ends before the bytes do.
+        complete: Every tile is there, and every tile part ends before the bytes do.
     """
 
     width: int
@@ -36,12 +39,14 @@ def read_stream_header(data: bytes) -> StreamHeader:
     """Read the header of a code stream, its pixels untouched.
 
     Raises:
-        FilmError: `undecodable` where there is none.
+        FilmError: `undecodable` where there is none, or one of more than `MAX_TILES` tiles.
     """
     at = data.find(_SOC_SIZ, 0, _JP2_BOXES)
     if at < 0 or at + 43 > len(data):
         raise FilmError("undecodable", "The frame is no JPEG 2000 code stream.")
-    right, bottom, left, top = struct.unpack(">4I", data[at + 8 : at + 24])
+    siz = struct.unpack(">8I", data[at + 8 : at + 40])
+    right, bottom, left, top = siz[:4]
+    tiles = _check_tiles(siz)
     depth = data[at + 42]
     return StreamHeader(
         width=right - left,
@@ -49,20 +54,34 @@ def read_stream_header(data: bytes) -> StreamHeader:
         components=int.from_bytes(data[at + 40 : at + 42], "big"),
         precision=(depth & 0x7F) + 1,
         signed=bool(depth & 0x80),
-        complete=_is_complete(data, at + 2),
+        complete=_is_complete(data, at + 2, tiles),
     )
 
 
-def _is_complete(data: bytes, at: int) -> bool:
+def _check_tiles(siz: tuple[int, ...]) -> int:
+    """Count the tiles that the SIZ segment lays over the picture."""
+    right, bottom, _, _, width, height, left, top = siz
+    if width < 1 or height < 1 or left > right or top > bottom:
+        raise FilmError("undecodable", "The JPEG 2000 code stream has tiles of no extent.")
+    tiles = -(-(right - left) // width) * -(-(bottom - top) // height)
+    if tiles > MAX_TILES:
+        raise FilmError(
+            "undecodable", f"The JPEG 2000 code stream has more than {MAX_TILES} tiles."
+        )
+    return tiles
+
+
+def _is_complete(data: bytes, at: int, tiles: int) -> bool:
     """Follow the main header's segments, then the tile parts by the length each one states."""
     while at + 4 <= len(data) and data[at] == 0xFF and data[at : at + 2] != _SOT:
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    if data[at : at + 2] != _SOT:
-        return False
+    seen = set()
     while data[at : at + 2] == _SOT and at + 12 <= len(data):
+        seen.add(data[at + 4 : at + 6])
         length = int.from_bytes(data[at + 6 : at + 10], "big")
         if length < 14:
             # 0 stands for "to the end of the stream", which then has to have one.
-            return length == 0 and data.rstrip(b"\0").endswith(b"\xff\xd9")
+            whole = length == 0 and data.rstrip(b"\0").endswith(b"\xff\xd9")
+            return whole and len(seen) == tiles
         at += length
-    return at <= len(data)
+    return at <= len(data) and len(seen) == tiles

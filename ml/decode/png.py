@@ -20,6 +20,10 @@ _PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 can hold compressed bombs and patients' names."""
 
 
+MAX_CHUNKS = 1 << 16
+"""The largest film in the chunks of 8,192 bytes that libpng writes has 8,000."""
+
+
 def decode_png(data: bytes, limits: DecodeLimits) -> Film:
     """Decode a PNG of any depth to grey of 8 bits.
 
@@ -31,9 +35,13 @@ def decode_png(data: bytes, limits: DecodeLimits) -> Film:
     """
     width, height, depth = _read_header(data)
     limits.check_shape(width, height)
-    chunks = list(_chunks(data))
-    orientation = next((orientation_of(c.body) for c in chunks if c.name == b"eXIf"), 1)
-    pixels = _pixels(chunks, (height, width), depth)
+    orientation, kept = 1, [memoryview(PNG_MAGIC)]
+    for chunk in _chunks(data):
+        if chunk.name == b"eXIf":
+            orientation = orientation_of(chunk.body)
+        elif chunk.name in _PIXEL_CHUNKS:
+            kept.append(chunk.whole)
+    pixels = _pixels(b"".join(kept), (height, width), depth)
     return Film(upright(pixels, orientation), format="png", native8=depth <= 8 and orientation == 1)
 
 
@@ -62,7 +70,7 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         FilmError: `truncated` when the bytes end first, `undecodable` when a checksum is wrong.
     """
     view, at = memoryview(data), len(PNG_MAGIC)
-    while True:
+    for _ in range(MAX_CHUNKS):
         body = at + 8
         length = int.from_bytes(view[at : at + 4], "big")
         end = body + length + 4
@@ -75,14 +83,14 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         if chunk.name == b"IEND":
             return
         at = end
+    raise FilmError("undecodable", f"The PNG has more than {MAX_CHUNKS:,} chunks.")
 
 
-def _pixels(chunks: list[_Chunk], shape: tuple[int, int], depth: int) -> NDArray[np.uint8]:
-    slim = b"".join([PNG_MAGIC, *(c.whole for c in chunks if c.name in _PIXEL_CHUNKS)])
+def _pixels(data: bytes, shape: tuple[int, int], depth: int) -> NDArray[np.uint8]:
     flags = cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         pixels = cv2.imdecode(
-            np.frombuffer(slim, np.uint8), flags | (cv2.IMREAD_ANYDEPTH if depth == 16 else 0)
+            np.frombuffer(data, np.uint8), flags | (cv2.IMREAD_ANYDEPTH if depth == 16 else 0)
         )
     except cv2.error:
         pixels = None

@@ -54,7 +54,7 @@ def _unpacked(segment: bytes, size: int) -> NDArray[np.uint8]:
     """Unpack one plane, never into more than its size and some slack."""
     try:
         plane = imagecodecs.packbits_decode(segment, out=size + _SLACK)
-    except imagecodecs.ImcdError:
+    except RuntimeError:
         # Segments are of even length: the last byte may be padding that packs nothing.
         plane = imagecodecs.packbits_decode(segment[:-1], out=size + _SLACK)
     if len(plane) < size:

@@ -38,7 +38,7 @@ READ = {
 """Width and height."""
 
 REFUSED = {
-    "pydicom-data__emri_small_jpeg_2k_lossless_too_short": "no_pixels",
+    "pydicom-data__emri_small_jpeg_2k_lossless_too_short": "too_many_frames",
     "pydicom__ExplVR_LitEndNoMeta": "no_pixels",
     "pydicom__MR_truncated": "truncated",
     "pydicom__chrJapMulti": "no_pixels",
