@@ -265,6 +265,7 @@ FILM_CODES: dict[str, str] = {
     "unsupported_compression": "The entry is packed in a way that is not supported.",
     "special_entry": "The entry is a link or a device, not a file.",
     "missing_object": "The stored film is missing from the object store.",
+    "bundle_unusable": "The job's model bundle is missing or damaged where the film was read.",
     "attempts_exhausted": "Reading the film ended its process or failed each time.",
     "internal_error": "Something failed inside the service.",
 }

@@ -83,11 +83,15 @@ def _work(parts: Parts, batch: Batch) -> int:
         _hand_back(parts, batch)
         _wait(parts, error)
         return 0
-    except SystemExit:  # told to stop in the middle of it
-        _hand_back(parts, batch)
+    except SystemExit:
+        # The parent makes this process end: on shutdown, or because the batch took too long.
+        if parts.stopping():
+            _hand_back(parts, batch)
+        else:
+            _give_up(parts, "batch took too long")
         raise
-    except Exception as error:
-        _give_up(parts, error)
+    except Exception:
+        _give_up(parts, "batch failed", exc_info=True)
         return 0
     parts.backoff.reset()
     log.info("batch read", films=len(batch.items), written=written, seconds=round(seconds, 3))
@@ -149,9 +153,9 @@ def _hand_back(parts: Parts, batch: Batch) -> None:
         log.info("batch handed back", films=count)
 
 
-def _give_up(parts: Parts, error: Exception) -> None:
+def _give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
     """Treat the batch as if it had killed the process: its films are read alone from now on."""
-    log.error("batch failed", exc_info=error)
+    log.error(event, exc_info=exc_info)
     try:
         parts.repository.claims.hand_back_worker(parts.worker_id)
     except DatabaseUnavailable as unavailable:

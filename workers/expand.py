@@ -113,8 +113,11 @@ def _work(parts: Parts, expansion: Expansion) -> None:
     except PartUnavailable as error:
         _hand_back(parts, expansion)
         _wait(parts, error)
-    except SystemExit:  # told to stop in the middle of it
-        _hand_back(parts, expansion)
+    except SystemExit:
+        # The parent makes this process end: on shutdown, or because a slice took too long, which
+        # counts an attempt when the lease expires.
+        if parts.stopping():
+            _hand_back(parts, expansion)
         raise
 
 

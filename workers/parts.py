@@ -48,6 +48,11 @@ class Parts:
     parent: int | None
     stopping: Callable[[], bool]
 
+    def close(self) -> None:
+        """Let go of threads and connections."""
+        self.fetchers.shutdown()
+        self.repository.database.dispose()
+
 
 def build_parts(
     app: Celery,

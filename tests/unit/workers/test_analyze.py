@@ -1,0 +1,226 @@
+from __future__ import annotations
+
+import pytest
+
+from lungline.domain import ItemStatus, JobStatus
+from lungline.errors import DatabaseUnavailable
+from tests.factories import films
+from tests.factories.work import Desk
+from tests.unit.workers.doubles import NullReader
+from workers import backoff
+from workers.analyze import fair_share, read_batch
+from workers.analyzers import BundleUnusable
+from workers.parts import Parts
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(backoff, "MOST_SECONDS", 0.0)
+
+
+def many(count: int) -> list[bytes]:
+    return [films.jpeg(seed) for seed in range(count)]
+
+
+def drain(parts: Parts) -> int:
+    total = 0
+    while written := read_batch(parts):
+        total += written
+    return total
+
+
+def test_a_job_is_read_batch_by_batch_to_its_end(make):
+    reader = NullReader()
+    parts, desk = make(reader)
+    job = desk.submit(many(10))
+
+    assert drain(parts) == 10
+
+    job = desk.job(job)
+    assert job.status is JobStatus.SUCCEEDED
+    assert reader.batches == [4, 3, 2, 1]  # a process's share of what is left, 4 at most
+    assert {item.attempt for item in desk.items(job)} == {1}
+    assert desk.repository.repairs.check_counters() == []
+
+
+def test_what_was_read_is_stored(make):
+    parts, desk = make()
+    job = desk.submit(many(1))
+
+    read_batch(parts)
+
+    prediction = desk.items(job)[0].prediction
+    assert prediction.runtime == "null"
+    assert [finding["label"] for finding in prediction.findings][:1] == ["normal"]
+    assert prediction.region == [0.0, 0.0, 1.0, 1.0]
+    assert desk.store.get(prediction.mask_key).startswith(b"\x89PNG")
+    assert prediction.view_key is None
+
+
+def test_no_work_spends_the_permit(make):
+    parts, _ = make()
+
+    assert read_batch(parts) == 0
+
+
+def test_a_film_that_cannot_be_read_fails_alone(make):
+    parts, desk = make()
+    data = many(3)
+    data[1] = films.jpeg(1, 16, 16)  # the null reader takes it for a truncated one
+    assert len(data[1]) < 1000
+    job = desk.submit(data)
+
+    drain(parts)
+
+    items = desk.items(job)
+    assert [item.error_code for item in items] == [None, "truncated", None]
+    assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
+
+
+def test_a_film_that_is_gone_from_the_store_fails_alone(make):
+    parts, desk = make()
+    job = desk.submit(many(3))
+    desk.store.delete(desk.items(job)[2].film.object_key)
+
+    drain(parts)
+
+    assert [item.error_code for item in desk.items(job)] == [None, None, "missing_object"]
+
+
+def test_a_store_that_fails_hands_the_batch_back_uncounted(make):
+    parts, desk = make()
+    job = desk.submit(many(2))
+    path = next(iter((parts.settings.objects_dir).rglob(desk.items(job)[0].film.sha256)))
+    path.unlink()
+    path.symlink_to(path)  # "too many levels of symbolic links": an error of the system
+
+    assert read_batch(parts) == 0
+
+    assert desk.job(job).queued == 2
+    assert {item.attempt for item in desk.items(job)} == {0}
+    assert {item.status for item in desk.items(job)} == {ItemStatus.QUEUED}
+
+
+def test_an_unknown_bundle_fails_the_films_and_not_the_worker(make):
+    def load(bundle: str):
+        raise BundleUnusable("There is no model bundle.")
+
+    parts, desk = make(load=load)
+    job = desk.submit(many(2))
+
+    drain(parts)
+
+    assert desk.job(job).status is JobStatus.FAILED
+    assert {item.error_code for item in desk.items(job)} == {"bundle_unusable"}
+
+
+def test_a_batch_that_raises_is_read_one_by_one_and_the_culprit_fails(make):
+    bad = films.jpeg(2)
+
+    def raise_on_bad(batch: list[bytes]) -> None:
+        if any(len(film) == len(bad) and film == bad for film in batch):
+            raise MemoryError("on purpose")
+
+    parts, desk = make(NullReader(raise_on_bad), max_attempts=2)
+    job = desk.submit(many(4))
+    for _ in range(20):
+        read_batch(parts)
+
+    items = desk.items(job)
+    assert [item.error_code for item in items] == [None, None, "attempts_exhausted", None]
+    assert [item.attempt for item in items] == [1, 1, 2, 1]
+    assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
+
+
+def test_a_worker_told_to_stop_in_a_batch_hands_it_back(make):
+    def exit_now(batch: list[bytes]) -> None:
+        raise SystemExit(0)
+
+    parts, desk = make(NullReader(exit_now), stopping=lambda: True)
+    job = desk.submit(many(2))
+
+    with pytest.raises(SystemExit):
+        read_batch(parts)
+
+    assert desk.job(job).queued == 2
+    assert not any(item.attempt for item in desk.items(job))
+
+
+def test_a_batch_that_takes_too_long_counts_once_it_is_alone(make):
+    def exit_now(batch: list[bytes]) -> None:
+        raise SystemExit(0)
+
+    parts, desk = make(NullReader(exit_now))
+    job = desk.submit(many(1))
+
+    for attempt in (0, 1, 2):
+        with pytest.raises(SystemExit):
+            read_batch(parts)
+        assert desk.items(job)[0].attempt == attempt
+
+
+def test_results_of_a_lost_lease_are_dropped(make):
+    def lose(batch: list[bytes]) -> None:
+        desk.repository.claims.hand_back_worker(parts.worker_id, died=False)
+
+    parts, desk = make(NullReader(lose))
+    job = desk.submit(many(2))
+
+    assert read_batch(parts) == 0
+
+    assert desk.job(job).queued == 2
+    assert not any(item.prediction for item in desk.items(job))
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_cost_the_batch(
+    make, monkeypatch: pytest.MonkeyPatch
+):
+    parts, desk = make()
+    job = desk.submit(many(2))
+    finish, calls = parts.repository.claims.finish, []
+
+    def fail_once(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise DatabaseUnavailable("away")
+        return finish(*arguments)
+
+    monkeypatch.setattr(parts.repository.claims, "finish", fail_once)
+
+    drain(parts)
+
+    assert desk.job(job).status is JobStatus.SUCCEEDED
+
+
+def test_a_database_that_is_away_makes_the_worker_wait(make, monkeypatch: pytest.MonkeyPatch):
+    parts, _ = make()
+
+    def away() -> int:
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(parts.repository.jobs, "queued_films", away)
+
+    assert read_batch(parts) == 0
+
+
+@pytest.mark.parametrize(
+    ("queued", "share"), [(0, 1), (1, 1), (2, 1), (3, 2), (7, 4), (8, 4), (1000, 4)]
+)
+def test_the_last_films_are_shared_out(make, queued: int, share: int):
+    parts, _ = make()
+
+    assert fair_share(queued, parts) == share
+
+
+def test_films_read_before_are_answered_without_reading(make):
+    reader = NullReader()
+    parts, desk = make(reader)
+    desk.submit(many(2))
+    drain(parts)
+    again: Desk = desk
+
+    job = again.submit(many(2))
+
+    assert again.job(job).reused == 2
+    assert sum(reader.batches) == 2

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from lungline.domain import ItemStatus, JobStatus
+from tests.factories import films
+from workers import sweep as sweep_module
+from workers.sweep import sweep
+
+
+def test_films_of_a_worker_that_went_silent_are_put_back(make):
+    parts, desk = make()
+    job = desk.submit([films.jpeg(seed) for seed in range(3)])
+    parts.repository.claims.claim("silent", limit=2, lease_seconds=0.0, hard_seconds=1)
+
+    sweep(parts)
+    sweep(parts)
+
+    assert desk.job(job).queued == 3
+    assert {item.status for item in desk.items(job)} == {ItemStatus.QUEUED}
+    assert desk.repository.repairs.check_counters() == []
+
+
+def test_a_film_that_kills_alone_is_given_up_at_last(make):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit([films.jpeg(0)])
+
+    for _ in range(3):
+        parts.repository.claims.claim("dying", limit=1, lease_seconds=0.0, hard_seconds=1)
+        sweep(parts)
+
+    item = desk.items(job)[0]
+    assert (item.status, item.error_code) == (ItemStatus.FAILED, "attempts_exhausted")
+    assert desk.job(job).status is JobStatus.FAILED
+
+
+def test_repairs_go_on_in_chunks(make, monkeypatch):
+    monkeypatch.setattr(sweep_module, "CHUNK", 2)
+    parts, desk = make()
+    job = desk.submit([films.jpeg(seed) for seed in range(5)])
+    parts.repository.claims.claim("silent", limit=5, lease_seconds=0.0, hard_seconds=1)
+
+    sweep(parts)
+
+    assert desk.job(job).queued == 5
+
+
+def test_a_broker_that_is_down_does_not_stop_the_repair(make):
+    parts, desk = make()  # there is no broker in these tests
+    desk.submit([films.jpeg(0)])
+
+    assert sweep(parts) == {}
