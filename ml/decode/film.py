@@ -35,8 +35,8 @@ class DecodeLimits:
 
     Attributes:
         max_bytes: Stored bytes. A radiograph of 16 bits at 4,000 x 5,000 has 40 MB.
-        max_pixels: Rows times columns. Decoding takes about 4 bytes a pixel at its peak
-            (12 for JPEG 2000).
+        max_pixels: Rows times columns. Decoding takes 1 to 6 bytes a pixel on top of the file's
+            own, most for JPEG 2000: 300 MB for the largest film.
         max_side: Rows or columns alone.
         max_frames: More frames are a cine loop or a stack, not a film.
         max_inflated_bytes: What a deflated DICOM data set may grow to.

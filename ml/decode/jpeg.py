@@ -23,6 +23,11 @@ _AFTER_LS_SCAN = re.compile(rb"\xff[\x80-\xcf\xd8-\xfe]")
 """JPEG-LS stuffs one zero bit behind FF, so only 80 and above is a marker there."""
 _EXIF = b"Exif\x00\x00"
 
+_PADDED_END = re.compile(r"corrupt jpeg data: (\d+) extraneous bytes before marker 0xd9")
+MAX_PADDING = 16
+"""Some scanners pad the picture data in front of the end marker; where more is left over than
+padding, the decoder lost its way in damaged data."""
+
 MAX_SEGMENTS = 4096
 """A profile or a thumbnail takes some hundreds of segments at the most."""
 
@@ -164,7 +169,9 @@ def _second_try(data: bytes, header: JpegHeader, complaint: str) -> NDArray[np.u
     """Sort the library's complaints: what was cut, what is damaged, what does no harm."""
     if "premature end" in complaint:
         raise FilmError("truncated", "The JPEG's picture data end too early. Send it again.")
-    if "corrupt jpeg data" in complaint:
+    padding = _PADDED_END.search(complaint)
+    harmless = padding is not None and int(padding[1]) <= MAX_PADDING
+    if "corrupt jpeg data" in complaint and not harmless:
         raise FilmError("undecodable", "The JPEG's picture data are damaged. Send it again.")
     pixels = cv2.imdecode(
         np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION

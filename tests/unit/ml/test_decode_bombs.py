@@ -77,7 +77,7 @@ def test_a_bomb_is_refused_in_short_time(name: str) -> None:
     with pytest.raises(FilmError) as caught:
         decode(BOMBS[name])
     assert caught.value.code in ("undecodable", "truncated")
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_bomb_is_refused_in_short_time(name: str) -> None:
 def test_padding_that_does_no_harm_is_skipped_in_short_time(data: bytes) -> None:
     began = time.process_time()
     assert decode(data).pixels.shape == (80, 96)
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 2
 
 
 def test_tiles_that_are_missing_make_a_film_truncated() -> None:

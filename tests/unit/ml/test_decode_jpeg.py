@@ -77,6 +77,20 @@ def test_bytes_after_the_end_do_no_harm() -> None:
     )
 
 
+def test_padding_in_front_of_the_end_does_no_harm() -> None:
+    data = films.jpeg()
+    film = decode(data[:-2] + bytes(9) + data[-2:])
+    np.testing.assert_array_equal(film.pixels, decode(data).pixels)
+
+
+@pytest.mark.parametrize("left", [20, 300])
+def test_picture_data_left_over_are_damage(left: int) -> None:
+    data = films.jpeg()
+    with pytest.raises(FilmError) as caught:
+        decode(data[:-2] + bytes(left) + data[-2:])
+    assert caught.value.code == "undecodable"
+
+
 def test_a_jpeg_of_too_many_scans_is_refused_before_decoding() -> None:
     data = films.jpeg()
     scan = data[data.index(b"\xff\xda") : -2]
