@@ -37,12 +37,26 @@ accesslog = None
 control_socket_disable = True
 
 
+class Discreet(logging.Filter):
+    """Takes out of gunicorn's lines what a client sent: an address may hold a name."""
+
+    _quoting = ("Invalid request from", "Error handling request")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten the line; keep it."""
+        for start in self._quoting:
+            if str(record.msg).startswith(start):
+                record.msg, record.args = start, ()
+        return True
+
+
 def on_starting(server: Any) -> None:
     """Send gunicorn's own lines through the service's log."""
     configure_logging(_settings, "api")
     logger = logging.getLogger("gunicorn.error")
     logger.handlers.clear()
     logger.propagate = True
+    logger.addFilter(Discreet())
 
 
 def worker_exit(server: Any, worker: Any) -> None:

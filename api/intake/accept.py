@@ -68,6 +68,7 @@ class Acceptance:
             if any(part.archive for part in form.files):
                 archive = _only(form.files)
                 return self._archive(spool.open(archive.content), parameters, request_hash)
+            check_interactive(parameters.priority, len(form.files))
             items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
         return self._films(items, parameters, request_hash)
 
@@ -101,7 +102,6 @@ class Acceptance:
         return self._films([item], parameters, parameters.request_hash([(name, digest)]))
 
     def _films(self, items: list[NewItem], parameters: Parameters, request_hash: str) -> Created:
-        check_interactive(parameters.priority, len(items))
         created = self._parts.repository.jobs.create_with_films(
             self._tenant,
             job_id=new_id(),

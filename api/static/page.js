@@ -102,7 +102,7 @@ function sending(share) {
 async function submit(all) {
   show(null);
   try {
-    const files = all.filter((one) => !hidden(one));
+    const files = all.filter((one) => !hidden(one)).sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
     check(files);
     sending(0);
     const job = await post(request(files));
@@ -152,7 +152,7 @@ function drawJob(job) {
   if (counts.failed) said.push(`${counts.failed} failed`);
   if (counts.cancelled) said.push(`${counts.cancelled} cancelled`);
   if (counts.reused) said.push(`${counts.reused} from earlier readings`);
-  if (job.rate_films_per_second) said.push(`${job.rate_films_per_second} films/s`);
+  if (job.rate_films_per_second) said.push(`${job.rate_films_per_second.toFixed(1)} films/s`);
   if (!over && job.eta_seconds !== null) said.push(`about ${duration(job.eta_seconds)} left`);
   said.push(job.bundle);
   $("job-counts").textContent = said.join(" · ");

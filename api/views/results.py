@@ -35,7 +35,11 @@ _ANSWERS: Answers = {
 @results.input(schemas.ResultsQuery, location="query", arg_name="query")
 @results.doc(operation_id="getResults", responses=_ANSWERS)
 def get_results(job_id: str, query: dict[str, Any]) -> Response:
-    """Stream the findings of a job as CSV or NDJSON. For research use only."""
+    """Stream the findings of a job as CSV or NDJSON. For research use only.
+
+    In CSV a text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or
+    `@`) gets an apostrophe in front. NDJSON carries every text as it is.
+    """
     kind = query["format"] or _accepted()
     job = parts().repository.jobs.get(tenant(), checked_job_id(job_id))
     stream = iter(parts().repository.items.stream(tenant(), job.id))

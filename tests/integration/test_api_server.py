@@ -257,8 +257,10 @@ def test_other_requests_raced_under_one_key_conflict(server: Server) -> None:
 def test_the_log_names_nobody(server: Server) -> None:
     server.http.post("/v1/jobs?filename=Hong_secret.jpg", content=films.jpeg(1))
     server.http.get("/secret/Hong?patient=secret")
+    assert b" 400 " in send_raw(server, b"GET /v1/jobs?name=Hong secret HTTP/1.1\r\n\r\n")
     log = server.log.read_text()
     assert '"route": "/v1/jobs"' in log
+    assert "Invalid request" in log
     assert "secret" not in log
 
 

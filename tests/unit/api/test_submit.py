@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
-from lungline.errors import StoreUnavailable
+from lungline.errors import DatabaseUnavailable, StoreUnavailable
 from tests.factories import archives, films
 from tests.factories.services import BUNDLE, Service, form, service
 
@@ -336,6 +336,32 @@ def test_a_database_that_fails_at_the_end_leaves_no_archive(
     assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
     assert "a bug" not in answer.text
     assert objects(api) == []
+
+
+@pytest.mark.parametrize("committed", [False, True])
+def test_an_archive_is_removed_only_when_its_job_is_surely_not_there(
+    committed: bool, api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a database that fails while the job is made, or whose "committed" is lost on the way
+    create = api.parts.repository.jobs.create_with_archive
+
+    def fail(*args: Any, **kwargs: Any) -> None:
+        if committed:
+            create(*args, **kwargs)
+        raise DatabaseUnavailable("gone")
+
+    monkeypatch.setattr(api.parts.repository.jobs, "create_with_archive", fail)
+    answer = api.client.post("/v1/jobs", data=archives.zip_of_films(2), content_type=ZIP)
+    assert_refused_for_now(answer, "database_unavailable")
+    assert len(jobs(api)) == len(objects(api)) == committed
+
+
+def test_large_interactive_jobs_store_nothing(api: Service) -> None:
+    many = [(f"{n}.jpg", films.jpeg(n)) for n in range(17)]
+    answer = api.submit(*many, priority="interactive")
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
+    assert objects(api) == []
+    assert api.job(*many[:16], priority="interactive")["priority"] == "interactive"
 
 
 def test_no_broker_at_all_is_no_reason_to_refuse(api: Service) -> None:
