@@ -56,7 +56,10 @@ def on_starting(server: Any) -> None:
     logger = logging.getLogger("gunicorn.error")
     logger.handlers.clear()
     logger.propagate = True
-    logger.addFilter(Discreet())
+    logger.filters[:] = [Discreet()]
+
+
+on_reload = on_starting  # gunicorn has set its own handlers up again by then
 
 
 def worker_exit(server: Any, worker: Any) -> None:

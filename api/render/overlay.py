@@ -40,7 +40,7 @@ def draw_overlay(film: Grey, mask: Grey, heat: Grey) -> Colour:
     picture = _blend(film, heat)
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     thickness = max(1, round(max(film.shape) / 700))
-    cv2.drawContours(picture, contours, -1, _CONTOUR_EDGE, thickness + 1, cv2.LINE_AA)
+    cv2.drawContours(picture, contours, -1, _CONTOUR_EDGE, thickness + 2, cv2.LINE_AA)
     cv2.drawContours(picture, contours, -1, _CONTOUR, thickness, cv2.LINE_AA)
     return np.vstack([picture, _notice(film.shape[1])])
 

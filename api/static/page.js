@@ -148,7 +148,8 @@ function drawJob(job) {
   $("job-bar").style.width = `${part(counts.succeeded)}%`;
   $("job-bar-failed").style.width = `${part(counts.failed + counts.cancelled)}%`;
   $("job-progress").setAttribute("aria-valuenow", Math.round(part(counts.succeeded + counts.failed + counts.cancelled)));
-  const said = [`${counts.succeeded} of ${counts.total}${job.status === "expanding" ? " found so far" : ""} read`];
+  const said = [`${counts.succeeded} of ${counts.total} read`];
+  if (job.status === "expanding") said[0] = counts.total ? `${counts.succeeded} of ${counts.total} found so far read` : "unpacking the archive";
   if (counts.failed) said.push(`${counts.failed} failed`);
   if (counts.cancelled) said.push(`${counts.cancelled} cancelled`);
   if (counts.reused) said.push(`${counts.reused} from earlier readings`);
