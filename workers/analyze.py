@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 
 from lungline.errors import (
@@ -13,6 +15,7 @@ from lungline.errors import (
 )
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
+from ml.analyzer import Reading
 from ml.errors import FilmError
 from storage.claims import Batch, ClaimedItem, Outcome
 from workers.analyzers import BundleUnusable, Reader
@@ -24,10 +27,32 @@ log = get_logger(__name__)
 
 FINISH_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to write a batch that is read while the database is away."""
+LAST_WRITE_SECONDS = 1.0
+"""How long a process that is made to end waits for the batch before to be written."""
+
+
+@dataclass(slots=True)
+class BatchRead:
+    """A batch that is read and not yet written.
+
+    Attributes:
+        outcomes: One for each film.
+        readings: Those that found something, by item.
+        seconds: It took to fetch and read.
+    """
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    readings: list[tuple[ClaimedItem, Reading]] = field(default_factory=list)
+    seconds: float = 0.0
 
 
 def read_batch(parts: Parts) -> int:
-    """Spend a permit: take a batch and read it. Return the number of films written."""
+    """Spend a permit: take a batch and read it. Return the number of films taken.
+
+    What was read is written in the background, while the next permit is being spent.
+    """
+    if failure := parts.writer.take_failure():
+        _wait(parts, failure)
     try:
         batch = _claim(parts)
     except DatabaseUnavailable as error:
@@ -36,8 +61,9 @@ def read_batch(parts: Parts) -> int:
     if batch is None:
         return 0
     with log_context(lease_id=batch.lease_id):
-        send_permit(parts, batch.queued_left)
-        return _work(parts, batch)
+        parts.helpers.submit(send_permit, parts, batch.queued_left).add_done_callback(_log_error)
+        _work(parts, batch)
+    return len(batch.items)
 
 
 def send_permit(parts: Parts, queued: int) -> None:
@@ -47,6 +73,11 @@ def send_permit(parts: Parts, queued: int) -> None:
         parts.permits.top_up(Queue.ANALYZE, wanted, at_most=1)
     except BrokerUnavailable as error:
         log.warning("permit not sent", code=error.code)
+
+
+def _log_error(sent: Future[None]) -> None:
+    if error := sent.exception():
+        log.error("permit not sent", exc_info=error)
 
 
 def _claim(parts: Parts) -> Batch | None:
@@ -70,70 +101,94 @@ def fair_share(queued: int, parts: Parts) -> int:
     return max(1, min(parts.settings.batch_size, share))
 
 
-def _work(parts: Parts, batch: Batch) -> int:
-    claims, settings = parts.repository.claims, parts.settings
-    renew = partial(claims.renew, batch.lease_id, settings.lease_seconds)
+def _work(parts: Parts, batch: Batch) -> None:
+    renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
+    lease = LeaseKeeper(renew, parts.settings.lease_renewal_seconds, parts.parent)
+    lease.start()
     try:
-        with LeaseKeeper(renew, settings.lease_renewal_seconds, parts.parent) as lease:
-            started = time.monotonic()
-            outcomes = _read(parts, batch)
-            seconds = time.monotonic() - started
-            written = 0 if lease.lost else _finish(parts, batch, outcomes)
+        read = _read(parts, batch)
+        parts.writer.submit(partial(_write, parts, batch, lease, read))
     except PartUnavailable as error:
+        lease.stop()
         _hand_back(parts, batch)
         _wait(parts, error)
-        return 0
     except SystemExit:
-        # The parent makes this process end: on shutdown, or because the batch took too long.
-        if parts.stopping():
-            _hand_back(parts, batch)
-        else:
-            _give_up(parts, "batch took too long")
+        lease.stop()
+        _leave(parts, batch)
         raise
     except Exception:
+        lease.stop()
+        parts.writer.wait()
         _give_up(parts, "batch failed", exc_info=True)
-        return 0
-    parts.backoff.reset()
-    log.info("batch read", films=len(batch.items), written=written, seconds=round(seconds, 3))
-    return written
 
 
-def _read(parts: Parts, batch: Batch) -> list[Outcome]:
+def _read(parts: Parts, batch: Batch) -> BatchRead:
+    started = time.monotonic()
     try:
         reader = parts.analyzers.get(batch.bundle)
     except BundleUnusable as error:
         log.error("bundle unusable", bundle=batch.bundle, reason=error.message)
-        return [failed(item, error.code) for item in batch.items]
-    fetched = list(parts.fetchers.map(partial(_fetch, parts), batch.items))
-    missing = [film for film in fetched if isinstance(film, Outcome)]
-    films = [pair for pair in fetched if not isinstance(pair, Outcome)]
-    return missing + _read_films(parts, batch, reader, films)
+        return BatchRead([failed(item, error.code) for item in batch.items])
+    fetched = list(parts.helpers.map(partial(_fetch, parts), batch.items))
+    films = [(item, data) for item, data in fetched if data is not None]
+    read = _read_films(reader, batch.bundle, films)
+    read.outcomes += [failed(item, "missing_object") for item, data in fetched if data is None]
+    read.seconds = time.monotonic() - started
+    return read
 
 
-def _fetch(parts: Parts, item: ClaimedItem) -> tuple[ClaimedItem, bytes] | Outcome:
+def _fetch(parts: Parts, item: ClaimedItem) -> tuple[ClaimedItem, bytes | None]:
     try:
         return item, parts.store.get(item.film.object_key)
     except ObjectNotFound:
-        return failed(item, "missing_object")
+        return item, None
 
 
-def _read_films(
-    parts: Parts, batch: Batch, reader: Reader, films: list[tuple[ClaimedItem, bytes]]
-) -> list[Outcome]:
-    outcomes, objects = [], {}
-    readings = reader.read([data for _, data in films])
-    for (item, _), reading in zip(films, readings, strict=True):
-        if isinstance(reading, FilmError):
-            outcomes.append(film_failed(item, reading))
-            continue
+def _read_films(reader: Reader, bundle: str, films: list[tuple[ClaimedItem, bytes]]) -> BatchRead:
+    read = BatchRead()
+    results = reader.read([data for _, data in films])
+    for (item, _), result in zip(films, results, strict=True):
+        if isinstance(result, FilmError):
+            read.outcomes.append(film_failed(item, result))
+        else:
+            read.outcomes.append(
+                succeeded(item, result, bundle=bundle, runtime=reader.runtime_name)
+            )
+            read.readings.append((item, result))
+    return read
+
+
+def _write(
+    parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead
+) -> PartUnavailable | None:
+    """Write what was read, in the writer's thread; return the part that failed, if one did."""
+    try:
+        written = _store(parts, batch, lease, read)
+    except PartUnavailable as error:
+        lease.stop()
+        _hand_back(parts, batch)
+        return error
+    except Exception:
+        lease.stop()
+        _give_up(parts, "batch not written", exc_info=True)
+        return None
+    lease.stop()
+    parts.backoff.reset()
+    films, seconds = len(batch.items), round(read.seconds, 3)
+    log.info("batch read", films=films, written=written, seconds=seconds)
+    return None
+
+
+def _store(parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead) -> int:
+    objects: dict[str, bytes] = {}
+    for item, reading in read.readings:
         objects |= pictures(item, reading, bundle=batch.bundle)
-        outcomes.append(succeeded(item, reading, bundle=batch.bundle, runtime=reader.runtime_name))
     parts.store.put_many(objects)
-    return outcomes
+    return 0 if lease.lost else _finish(parts, batch, read.outcomes)
 
 
 def _finish(parts: Parts, batch: Batch, outcomes: list[Outcome]) -> int:
-    """Write what was read; a database that comes back soon does not cost the work."""
+    """Write the outcomes; a database that comes back soon does not cost the work."""
     for seconds in FINISH_WAITS:
         try:
             return parts.repository.claims.finish(batch.lease_id, outcomes)
@@ -141,6 +196,18 @@ def _finish(parts: Parts, batch: Batch, outcomes: list[Outcome]) -> int:
             log.warning("batch not written yet", code=error.code)
             time.sleep(seconds)
     return parts.repository.claims.finish(batch.lease_id, outcomes)
+
+
+def _leave(parts: Parts, batch: Batch) -> None:
+    """The parent makes this process end: on shutdown, or because the batch took too long."""
+    try:
+        parts.writer.wait(LAST_WRITE_SECONDS)
+    except TimeoutError:
+        log.warning("the batch before is not written; its lease will expire")
+    if parts.stopping():
+        _hand_back(parts, batch)
+    else:
+        _give_up(parts, "batch took too long")
 
 
 def _hand_back(parts: Parts, batch: Batch) -> None:
@@ -158,8 +225,8 @@ def _give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
     log.error(event, exc_info=exc_info)
     try:
         parts.repository.claims.hand_back_worker(parts.worker_id)
-    except DatabaseUnavailable as unavailable:
-        log.warning("batch not handed back; its lease will expire", code=unavailable.code)
+    except DatabaseUnavailable as error:
+        log.warning("batch not handed back; its lease will expire", code=error.code)
 
 
 def _wait(parts: Parts, error: PartUnavailable) -> None:

@@ -22,7 +22,7 @@ class Child:
 
     def __init__(self, crew: Crew, slot: int, parts: Parts) -> None:
         """Join a crew in a slot."""
-        self._crew, self._slot = crew, slot
+        self._crew, self._slot, self._hold = crew, slot, parts.hold
         self.parts = parts
 
     def run(self, work: Callable[[Parts], object]) -> None:
@@ -31,7 +31,7 @@ class Child:
         The mark that this child holds work is set before it looks whether to stop, and the parent
         says "stop" before it looks who holds work: none can miss the other.
         """
-        with self._crew.holding(self._slot):
+        with self._hold:
             if not self._crew.stopping:
                 work(self.parts)
 

@@ -6,9 +6,9 @@ import mmap
 import os
 import socket
 import struct
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 _CELL = struct.Struct("=i")
 
@@ -55,17 +55,12 @@ class Crew:
         return [slot for slot in range(self.slots) if self.holder(slot)]
 
     def clear(self, slot: int) -> None:
-        """Forget what a dead process held in `slot`."""
+        """Forget that a process held work in `slot`."""
         self._set(slot + 1, 0)
 
-    @contextmanager
-    def holding(self, slot: int) -> Iterator[None]:
-        """Mark this process as one that holds work; a process that is killed leaves its mark."""
+    def mark(self, slot: int) -> None:
+        """Remember that this process holds work in `slot`."""
         self._set(slot + 1, os.getpid())
-        try:
-            yield
-        finally:
-            self._set(slot + 1, 0)
 
     def _get(self, cell: int) -> int:
         value: int = _CELL.unpack_from(self._board, cell * _CELL.size)[0]
@@ -73,3 +68,34 @@ class Crew:
 
     def _set(self, cell: int, value: int) -> None:
         _CELL.pack_into(self._board, cell * _CELL.size, value)
+
+
+class Hold:
+    """Marks this process as one that holds work while any of its threads is inside.
+
+    A process that is killed leaves its mark.
+    """
+
+    def __init__(self, crew: Crew, slot: int) -> None:
+        """Mark the slot of a crew."""
+        self._crew, self._slot = crew, slot
+        self._lock = threading.Lock()
+        self._inside = 0
+
+    def __enter__(self) -> None:
+        """Mark."""
+        with self._lock:
+            self._inside += 1
+            self._crew.mark(self._slot)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Clear the mark with the last to leave."""
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._crew.clear(self._slot)

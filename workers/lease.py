@@ -18,7 +18,7 @@ ORPHANED = 75
 
 
 class LeaseKeeper:
-    """Renews a lease every few seconds for as long as the `with` block runs.
+    """Renews a lease every few seconds, from `start` to `stop` or while the `with` block runs.
 
     A renewal that fails because the database does not answer is tried again at the next tick; the
     lease holds for at least three of them. A lease that is lost is not renewed again: what its
@@ -30,7 +30,7 @@ class LeaseKeeper:
     def __init__(
         self, renew: Callable[[], bool], every_seconds: float, parent: int | None = None
     ) -> None:
-        """Prepare the thread; it starts with the block.
+        """Prepare the thread.
 
         Args:
             renew: Renews once; False when the lease is lost.
@@ -42,9 +42,18 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self.lost = False
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
         """Start renewing."""
         self._thread.start()
+
+    def stop(self) -> None:
+        """Stop renewing; for any thread, once."""
+        self._done.set()
+        self._thread.join()
+
+    def __enter__(self) -> Self:
+        """Start renewing."""
+        self.start()
         return self
 
     def __exit__(
@@ -54,8 +63,7 @@ class LeaseKeeper:
         trace: TracebackType | None,
     ) -> None:
         """Stop renewing."""
-        self._done.set()
-        self._thread.join()
+        self.stop()
 
     def _run(self) -> None:
         while not self._done.wait(self._every):

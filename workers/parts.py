@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from celery import Celery
@@ -15,9 +16,10 @@ from storage.objects import ObjectStore, open_store
 from storage.repository import Repository
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
+from workers.writer import Writer
 
-FETCH_THREADS = 4
-"""Films fetched from the store at once: hides the round trips to S3, costs nothing locally."""
+HELPERS = 4
+"""Threads that wait for others: films fetched at once, which hides the round trips to S3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,9 @@ class Parts:
         permits: Counts and sends permits.
         analyzers: Loaded bundles; loads nothing before it is asked.
         backoff: Waits after a part failed.
-        fetchers: Threads that fetch films.
+        helpers: Threads that fetch films and send permits.
+        writer: Writes what was read.
+        hold: Entered while this process holds work; it may be entered many times.
         worker_id: Under which this process claims.
         parent: Process id of the parent, without which a child exits; None to go on.
         stopping: Whether the worker was told to stop.
@@ -43,14 +47,17 @@ class Parts:
     permits: Permits
     analyzers: Analyzers
     backoff: Backoff
-    fetchers: ThreadPoolExecutor
+    helpers: ThreadPoolExecutor
+    writer: Writer
+    hold: AbstractContextManager[object]
     worker_id: str
     parent: int | None
     stopping: Callable[[], bool]
 
     def close(self) -> None:
         """Let go of threads and connections."""
-        self.fetchers.shutdown()
+        self.writer.close()
+        self.helpers.shutdown()
         self.repository.database.dispose()
 
 
@@ -62,6 +69,7 @@ def build_parts(
     analyzers: Analyzers,
     parent: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    hold: AbstractContextManager[object] | None = None,
 ) -> Parts:
     """Build the parts of this process; connects to nothing yet.
 
@@ -72,7 +80,9 @@ def build_parts(
         analyzers: Loads and keeps bundles.
         parent: See `Parts`.
         stopping: See `Parts`.
+        hold: See `Parts`.
     """
+    hold = nullcontext() if hold is None else hold
     return Parts(
         settings=settings,
         repository=Repository(
@@ -82,7 +92,9 @@ def build_parts(
         permits=Permits(app, settings),
         analyzers=analyzers,
         backoff=Backoff(stopping),
-        fetchers=ThreadPoolExecutor(FETCH_THREADS, thread_name_prefix="fetch"),
+        helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
+        writer=Writer(hold),
+        hold=hold,
         worker_id=worker_id,
         parent=parent,
         stopping=stopping,

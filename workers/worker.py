@@ -27,7 +27,7 @@ from storage.repository import Repository
 from workers import child
 from workers.analyzers import Analyzers, Reader, bundle_loader
 from workers.app import app
-from workers.crew import Crew
+from workers.crew import Crew, Hold
 from workers.parts import build_parts
 from workers.ready import ReadyFile, clear_stale
 
@@ -141,6 +141,7 @@ def _connect(queue: Queue, settings: Settings, crew: Crew, load: BundleLoader) -
             analyzers=Analyzers(load(settings)),
             parent=crew.parent,
             stopping=lambda: crew.stopping,
+            hold=Hold(crew, slot),
         )
         child.start(crew, slot, queue, parts)
 

@@ -23,10 +23,18 @@ def many(count: int) -> list[bytes]:
     return [films.jpeg(seed) for seed in range(count)]
 
 
+def spend(parts: Parts) -> int:
+    """Spend a permit, and wait for what it wrote."""
+    taken = read_batch(parts)
+    parts.writer.wait()
+    return taken
+
+
 def drain(parts: Parts) -> int:
     total = 0
-    while written := read_batch(parts):
-        total += written
+    while taken := read_batch(parts):
+        total += taken
+    parts.writer.wait()
     return total
 
 
@@ -48,7 +56,7 @@ def test_what_was_read_is_stored(make):
     parts, desk = make()
     job = desk.submit(many(1))
 
-    read_batch(parts)
+    spend(parts)
 
     prediction = desk.items(job)[0].prediction
     assert prediction.runtime == "null"
@@ -95,11 +103,26 @@ def test_a_store_that_fails_hands_the_batch_back_uncounted(make):
     path.unlink()
     path.symlink_to(path)  # "too many levels of symbolic links": an error of the system
 
-    assert read_batch(parts) == 0
+    spend(parts)
 
     assert desk.job(job).queued == 2
     assert {item.attempt for item in desk.items(job)} == {0}
     assert {item.status for item in desk.items(job)} == {ItemStatus.QUEUED}
+
+
+def test_a_store_that_takes_no_pictures_hands_the_batch_back_uncounted(make):
+    parts, desk = make()
+    job = desk.submit(many(2))
+    masks = parts.settings.objects_dir / "default" / "masks"
+    masks.symlink_to(masks)
+
+    assert spend(parts) == 1
+
+    assert desk.job(job).queued == 2
+    masks.unlink()
+    drain(parts)
+    assert desk.job(job).status is JobStatus.SUCCEEDED
+    assert {item.attempt for item in desk.items(job)} == {1}
 
 
 def test_an_unknown_bundle_fails_the_films_and_not_the_worker(make):
@@ -125,7 +148,7 @@ def test_a_batch_that_raises_is_read_one_by_one_and_the_culprit_fails(make):
     parts, desk = make(NullReader(raise_on_bad), max_attempts=2)
     job = desk.submit(many(4))
     for _ in range(20):
-        read_batch(parts)
+        spend(parts)
 
     items = desk.items(job)
     assert [item.error_code for item in items] == [None, None, "attempts_exhausted", None]
@@ -167,7 +190,7 @@ def test_results_of_a_lost_lease_are_dropped(make):
     parts, desk = make(NullReader(lose))
     job = desk.submit(many(2))
 
-    assert read_batch(parts) == 0
+    spend(parts)
 
     assert desk.job(job).queued == 2
     assert not any(item.prediction for item in desk.items(job))

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from workers.crew import Crew
+from workers.crew import Crew, Hold
 
 
 def test_a_killed_child_leaves_its_mark_and_one_that_ends_does_not():
@@ -32,8 +32,20 @@ def test_children_see_that_they_should_stop():
 def test_an_error_ends_the_holding():
     crew = Crew(1)
 
-    with pytest.raises(ZeroDivisionError), crew.holding(0):
+    with pytest.raises(ZeroDivisionError), Hold(crew, 0):
         1 / len(crew.busy()[1:])
+
+    assert crew.busy() == []
+
+
+def test_the_mark_stays_until_the_last_thread_has_left():
+    crew = Crew(1)
+    hold = Hold(crew, 0)
+
+    with hold:
+        with hold:
+            pass
+        assert crew.busy() == [0]
 
     assert crew.busy() == []
 
@@ -46,12 +58,12 @@ def test_slots_have_names_of_their_own():
 
 
 def _exit_while_holding(crew: Crew, slot: int) -> None:
-    with crew.holding(slot):
+    with Hold(crew, slot):
         os._exit(1)
 
 
 def _hold_and_end(crew: Crew, slot: int) -> None:
-    with crew.holding(slot):
+    with Hold(crew, slot):
         pass
     os._exit(0)
 
