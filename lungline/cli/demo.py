@@ -66,8 +66,9 @@ def demo(
         with open_stack(settings) as supervisor:
             try:
                 await_ready(supervisor)
-                found = _read(supervisor, inputs, results, synthetic=films is None)
+                found, page = _read(supervisor, inputs, results, synthetic=films is None)
                 if not once:
+                    output().print(f"Look at it: {page}", soft_wrap=True, markup=False)
                     tell(f"The service stays up until Ctrl-C; its data is in {folder}")
                     watch(supervisor)
             except Interrupted as signal:
@@ -106,8 +107,8 @@ def _check_results(path: Path | None) -> None:
 
 def _read(
     supervisor: Supervisor, inputs: Inputs, results: Path | None, *, synthetic: bool
-) -> Findings:
-    """Submit, wait, show; returns what was found."""
+) -> tuple[Findings, str]:
+    """Submit, wait, show; returns what was found, and the address of the job's page."""
     url = supervisor.plan.settings.url
     with LunglineClient(url) as client:
         (job,) = submit_all(client, inputs, JobOptions())
@@ -117,7 +118,7 @@ def _read(
         _show(supervisor, job, findings, synthetic=synthetic)
         if results:
             save_results(client, job.id, results)
-    return findings
+    return findings, page_address(url, job.id)
 
 
 def _show(supervisor: Supervisor, job: Job, findings: Findings, *, synthetic: bool) -> None:
@@ -127,5 +128,3 @@ def _show(supervisor: Supervisor, job: Job, findings: Findings, *, synthetic: bo
         console.print(SYNTHETIC_NOTE)
     tell_end(job)
     tell(f"Ready to read after {supervisor.ready_seconds:.1f} s", style="dim")
-    page = page_address(supervisor.plan.settings.url, job.id)
-    console.print(f"Look at it: {page}", soft_wrap=True, markup=False)

@@ -27,7 +27,7 @@ class Readiness:
         """Say what is not ready yet; an empty list means that films can be sent."""
         missing = []
         if (loaded := self.loaded()) < self._children:
-            missing.append(f"readers that have loaded their model: {loaded} of {self._children}")
+            missing.append(f"models ({loaded} of {self._children} loaded)")
         if not self._api_ready():
             missing.append("the API")
         return missing
