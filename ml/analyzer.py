@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from ml.bundle import Bundle
 from ml.decode import DecodeLimits, Film, decode
 from ml.errors import FilmError
-from ml.lungs import Region, clean_mask, lung_area_share, mask_at
+from ml.lungs import Region, clean_mask, lung_area_share
 from ml.preprocess import classifier_input, lung_region, segmenter_input
+from ml.reading import Finding, Reading
 from ml.runtimes import Runtime, load_runtime
+
+__all__ = ["Analyzer", "Finding", "Reading"]
 
 VIEW_SIDE = 2048
 """Longest side of the picture made for a browser: more than a screen shows."""
@@ -22,63 +25,6 @@ VIEW_SIDE = 2048
 HELD_PIXELS = 64_000_000
 """Decoded pixels (one byte each) held at once. Sixteen films of 2,000 x 2,000 go through the
 networks together; of the largest films, one at a time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One label's answer for one film.
-
-    Attributes:
-        label: Its name in the bundle's label set.
-        probability: Calibrated (softmax of logits / temperature), 0..1.
-        score: The logit as the network gave it.
-        threshold: Operating threshold of the label.
-        positive: The probability reaches the threshold.
-    """
-
-    label: str
-    probability: float
-    score: float
-    threshold: float
-    positive: bool
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read from one film.
-
-    Attributes:
-        findings: In label-set order; their probabilities sum to 1.
-        top_label: The most probable label.
-        lung_mask: (S, S) cleaned, 0 or 255, in the segmenter's geometry.
-        lung_count: Lungs found, 0 to 2.
-        lung_area_share: Lung pixels as a share of the film, 0..1.
-        region: The part of the film that the classifier saw.
-        activation: (labels, h, w) class activation maps over `region`; their mean is the score.
-        width: Of the film, pixels, upright.
-        height: Of the film, pixels, upright.
-        view: An 8-bit PNG of the film, at most `VIEW_SIDE` a side, where a browser cannot show
-            the stored bytes; else None.
-        in_distribution: None: the bundle carries no gate.
-        flags: Quality flags.
-    """
-
-    findings: tuple[Finding, ...]
-    top_label: str
-    lung_mask: NDArray[np.uint8]
-    lung_count: int
-    lung_area_share: float
-    region: Region
-    activation: NDArray[np.float32]
-    width: int
-    height: int
-    view: bytes | None = None
-    in_distribution: bool | None = None
-    flags: tuple[str, ...] = ()
-
-    def mask_at(self, width: int, height: int) -> NDArray[np.uint8]:
-        """Give the lung mask in another geometry of the film, (height, width), 0 or 255."""
-        return mask_at(self.lung_mask, width, height)
 
 
 @dataclass(frozen=True, slots=True)

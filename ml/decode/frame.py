@@ -12,8 +12,9 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
 
-from ml.decode import jpeg
+from ml.decode.jpeg import decode_grey
 from ml.decode.jpeg2000 import read_stream_header
+from ml.decode.jpeg_header import read_header
 from ml.decode.rle import decode_rle
 from ml.errors import FilmError
 
@@ -99,7 +100,7 @@ def _spelled(syntax: UID) -> str:
 
 
 def _inspect_jpeg(data: bytes) -> Coded:
-    header = jpeg.read_header(data)
+    header = read_header(data)
     if not header.complete:
         raise FilmError("truncated", "The frame has no end marker: it was cut. Send it again.")
     return Coded(
@@ -112,14 +113,14 @@ def _inspect_jpeg(data: bytes) -> Coded:
 
 
 def _decode_jpeg(data: bytes) -> Any:
-    header = jpeg.read_header(data)
+    header = read_header(data)
     if header.precision == 8 and header.frame_marker in _LOSSY_DCT:
-        return jpeg.decode_grey(data, header)
+        return decode_grey(data, header)
     return imagecodecs.jpeg8_decode(data)
 
 
 def _inspect_jpeg_ls(data: bytes) -> Coded:
-    header = jpeg.read_header(data, jpeg_ls=True)
+    header = read_header(data, jpeg_ls=True)
     if not header.complete:
         raise FilmError("truncated", "The frame has no end marker: it was cut. Send it again.")
     return Coded(header.width, header.height, header.components, header.precision)

@@ -7,8 +7,8 @@ from ml.errors import FilmError
 
 _SOC_SIZ = b"\xff\x4f\xff\x51"
 _SOT = b"\xff\x90"
-_JP2_BOXES = 4096
-"""A JP2 file, which DICOM forbids and archives hold, has its code stream within these bytes."""
+_JP2_SIGNATURE = b"\0\0\0\x0cjP  "
+_MAX_BOXES = 64
 
 MAX_TILES = 4096
 """A film of the largest size in tiles of 256 x 256 has 800. OpenJPEG spends 15 KB on each."""
@@ -41,8 +41,8 @@ def read_stream_header(data: bytes) -> StreamHeader:
     Raises:
         FilmError: `undecodable` where there is none, or one of more than `MAX_TILES` tiles.
     """
-    at = data.find(_SOC_SIZ, 0, _JP2_BOXES)
-    if at < 0 or at + 43 > len(data):
+    at = _stream_start(data)
+    if data[at : at + 4] != _SOC_SIZ or at + 43 > len(data):
         raise FilmError("undecodable", "The frame is no JPEG 2000 code stream.")
     siz = struct.unpack(">8I", data[at + 8 : at + 40])
     right, bottom, left, top = siz[:4]
@@ -56,6 +56,21 @@ def read_stream_header(data: bytes) -> StreamHeader:
         signed=bool(depth & 0x80),
         complete=_is_complete(data, at + 2, tiles),
     )
+
+
+def _stream_start(data: bytes) -> int:
+    """Skip the boxes of a JP2 file (annex I), which DICOM forbids and archives hold."""
+    at = 0
+    if not data.startswith(_JP2_SIGNATURE):
+        return at
+    for _ in range(_MAX_BOXES):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"jp2c":
+            return at + (16 if length == 1 else 8)
+        if length < 8:
+            break
+        at += length
+    return len(data)
 
 
 def _check_tiles(siz: tuple[int, ...]) -> int:

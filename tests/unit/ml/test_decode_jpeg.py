@@ -8,7 +8,7 @@ import pytest
 
 from ml.decode import decode
 from ml.decode.exif import orientation_of
-from ml.decode.jpeg import MAX_SCANS, read_header
+from ml.decode.jpeg_header import MAX_SCANS, read_header
 from ml.errors import FilmError
 from tests.factories import films
 
