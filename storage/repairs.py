@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 
 from lungline.domain import ItemStatus, JobStatus
 from lungline.errors import JOB_CODES
@@ -39,15 +39,14 @@ class Repairs:
             ids = transitions.lock_items(
                 connection, ITEM_RUNNING, expired, limit=limit, skip_locked=True
             )
-            if not ids:
-                return 0
             at = self._database.time(connection)
             tally = Tally()
             count = transitions.bury_items(connection, at, ids, self._max_attempts, tally)
             transitions.settle(connection, at, tally)
             return count
 
-        return self._database.run(work)
+        some = select(ItemRow.id).where(ITEM_RUNNING, expired)
+        return self._database.run(work) if self._any(some) else 0
 
     def expired_expansions(self, max_attempts: int | None = None) -> int:
         """Take back archives whose expander did not renew its lease.
@@ -64,16 +63,16 @@ class Repairs:
             .where(JOB_EXPANDING, JobRow.expand_lease_expires_at < self._database.now())
             .order_by(JobRow.id)
             .limit(CHUNK_ROWS)
-            .with_for_update(skip_locked=True)
         )
 
         def work(connection: Connection) -> int:
-            ids = list(connection.execute(expired).scalars())
+            locked = expired.with_for_update(skip_locked=True)
+            ids = list(connection.execute(locked).scalars())
             for job_id in ids:
                 self._release(connection, job_id, most)
             return len(ids)
 
-        return self._database.run(work)
+        return self._database.run(work) if self._any(expired) else 0
 
     def cancelling(self, limit: int = CHUNK_ROWS) -> int:
         """Cancel queued films of jobs that are being cancelled, at most `limit`.
@@ -100,10 +99,7 @@ class Repairs:
             ids = connection.execute(query.order_by(JobRow.id).limit(limit)).scalars().all()
             return sum(transitions.end_if_drained(connection, at, job_id) for job_id in ids)
 
-        with self._database.read() as connection:
-            if connection.execute(query.limit(1)).first() is None:
-                return 0
-        return self._database.run(work)
+        return self._database.run(work) if self._any(query) else 0
 
     def check_counters(self) -> list[str]:
         """Compare the counters of every job with its items, at one moment.
@@ -126,6 +122,11 @@ class Repairs:
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
         return [line for row in rows for line in _differences(row, list(counters))]
+
+    def _any(self, query: Select[str]) -> bool:
+        """Look before writing: a sweep that finds nothing takes no write lock on SQLite."""
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
 
     def _release(self, connection: Connection, job_id: str, most: int) -> None:
         change = update(JobRow).where(JobRow.id == job_id, JOB_EXPANDING)
