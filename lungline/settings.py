@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         ge=1,
         description="Processes that read films; by default one a core.",
     )
-    batch_size: int = Field(8, ge=1, le=256, description="Films a worker takes at once.")
+    batch_size: int = Field(16, ge=1, le=256, description="Films a worker takes at once.")
 
     # The queue.
     lease_seconds: float = Field(12.0, gt=0, description="How long a claim holds without renewal.")

@@ -20,8 +20,11 @@ ACTIVATION_DIGITS = 5
 
 
 def mask_key(item: ClaimedItem, bundle: str) -> str:
-    """Where the lung mask of a film lies: it depends on the film and on the bundle."""
-    return f"{item.tenant}/masks/{item.film.sha256}/{bundle}.png"
+    """Where the lung mask of a film lies: it depends on the film and on the bundle.
+
+    One folder for all: a folder for each film would cost two more flushes a film.
+    """
+    return f"{item.tenant}/masks/{item.film.sha256}-{bundle}.png"
 
 
 def view_key(item: ClaimedItem) -> str:
