@@ -1,6 +1,14 @@
 """The command line. Importing it registers the commands, in the order in which help lists them."""
 
-from lungline.cli import up, submit, status, results, cancel, demo  # noqa: F401, I001  # the order
+# ruff: noqa: F401, I001  # imported for what they register, in this order
+import sys
+
+if sys.platform != "win32":  # the service runs on Linux and macOS, its clients everywhere
+    from lungline.cli import up
+from lungline.cli import submit, status, results, cancel
+
+if sys.platform != "win32":
+    from lungline.cli import demo
 from lungline.cli.app import app as commands
 
 

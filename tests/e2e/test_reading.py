@@ -9,12 +9,14 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lungline.bundles import find_bundle
 from lungline.settings import Settings
 from ml.analyzer import Analyzer, Reading
 from tests.e2e.upstack import Up, lungline, up
+from tests.factories import films
 from tests.fixtures.parts import REPOSITORY, real_data
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -47,11 +49,11 @@ def findings(stack: Up, job_id: str, folder: Path) -> list[Row]:
         return list(csv.DictReader(file))
 
 
-def assert_as_read_directly(rows: list[Row], films: dict[str, Path], analyzer: Analyzer) -> None:
+def assert_as_read_directly(rows: list[Row], paths: dict[str, Path], analyzer: Analyzer) -> None:
     """Compare the service's rows with a direct reading, film by film."""
-    assert sorted(row["name"] for row in rows) == sorted(films), "each film once"
+    assert sorted(row["name"] for row in rows) == sorted(paths), "each film once"
     for row in rows:
-        (reading,) = analyzer.read([films[row["name"]].read_bytes()])
+        (reading,) = analyzer.read([paths[row["name"]].read_bytes()])
         assert isinstance(reading, Reading)
         assert (row["status"], row["top_label"]) == ("succeeded", reading.top_label)
         assert row["attempt"] == ("0" if row["reused"] == "true" else "1")
@@ -74,18 +76,18 @@ def test_folder_of_demo_films_and_a_bad_one(stack: Up, analyzer: Analyzer, tmp_p
     rows = findings(stack, job["id"], tmp_path)
     (bad,) = [row for row in rows if row["status"] == "failed"]
     assert (bad["name"], bad["error_code"]) == ("text.jpg", "unsupported_format")
-    films = {f"소아/{path.name}": path for path in DEMO_FILMS.glob("*.png")}
-    assert len(films) == 24
-    assert_as_read_directly([row for row in rows if row is not bad], films, analyzer)
+    paths = {f"소아/{path.name}": path for path in DEMO_FILMS.glob("*.png")}
+    assert len(paths) == 24
+    assert_as_read_directly([row for row in rows if row is not bad], paths, analyzer)
 
 
 def test_archive_of_real_films(stack: Up, analyzer: Analyzer, tmp_path: Path) -> None:
     folder = real_data("paediatric_hires") / "images"
     chosen = sorted(folder.rglob("*.jpeg"))[:: 1560 // REAL_FILMS][:REAL_FILMS]
-    films = {path.relative_to(folder).as_posix(): path for path in chosen}
+    paths = {path.relative_to(folder).as_posix(): path for path in chosen}
     archive = tmp_path / "films.zip"
     with zipfile.ZipFile(archive, "w") as target:
-        for name, path in films.items():
+        for name, path in paths.items():
             target.write(path, name)
 
     done = lungline("submit", archive, "--watch", url=stack.url)
@@ -93,7 +95,7 @@ def test_archive_of_real_films(stack: Up, analyzer: Analyzer, tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     rows = findings(stack, done.stdout.strip(), tmp_path)
     assert len(rows) == REAL_FILMS
-    assert_as_read_directly(rows, films, analyzer)
+    assert_as_read_directly(rows, paths, analyzer)
 
 
 def test_single_film_is_answered_as_in_a_batch(
@@ -143,3 +145,20 @@ def test_second_up_on_the_same_port_is_refused(stack: Up, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert f"port {port}" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_parts_that_are_killed_are_started_again_and_nobody_notices(
+    stack: Up, tmp_path: Path
+) -> None:
+    """Given all parts killed at once, if I submit a film, I expect it read."""
+    for process in psutil.Process(stack.process.pid).children():
+        process.kill()
+    film = tmp_path / "film.jpg"
+    film.write_bytes(films.jpeg(7))
+
+    done = lungline("submit", film, "--watch", url=stack.url)
+
+    assert done.returncode == 0, done.stderr
+    parts = ("broker", "api", "analyze", "expand", "control", "beat")
+    told = "\n".join(stack.lines)
+    assert [part for part in parts if f"{part} died (SIGKILL)" not in told] == []
