@@ -32,7 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _migrate() -> int:
-    database = Database(load_settings().sqlalchemy_url)
+    settings = load_settings()
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.sqlalchemy_url)
     try:
         upgrade(database)
         print(f"The database is at revision {current_revision(database)}.")

@@ -36,7 +36,7 @@ from storage.faults import Fault, fault_of
 
 T = TypeVar("T")
 
-LOCK_WAIT_SECONDS = 10
+LOCK_WAIT_SECONDS = 10.0
 _RETRIES = 5
 
 _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
@@ -47,7 +47,6 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-    "options": f"-c lock_timeout={LOCK_WAIT_SECONDS}s -c idle_in_transaction_session_timeout=60s",
 }
 
 
@@ -60,15 +59,17 @@ class Database:
             lease to expire, set it.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
         """Prepare the engine; the first transaction connects.
 
         Args:
             url: An SQLAlchemy URL; `postgresql://` means psycopg 3.
+            lock_wait_seconds: How long a transaction waits for a lock, or for a connection.
         """
         parsed = _with_driver(make_url(url))
         self.clock_offset = 0.0
-        self.engine = _make_engine(parsed)
+        self.engine = _make_engine(parsed, lock_wait_seconds)
+        self._lock_wait = lock_wait_seconds
         self._writer = self.engine.execution_options(lungline_write=True)
         _databases.add(self)
 
@@ -118,7 +119,7 @@ class Database:
         Raises:
             DatabaseUnavailable: The database does not answer, or stayed locked too long.
         """
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + self._lock_wait
         with _unavailable():
             for retry in range(_RETRIES):
                 try:
@@ -151,19 +152,20 @@ def _with_driver(url: URL) -> URL:
     return url
 
 
-def _make_engine(url: URL) -> Engine:
+def _make_engine(url: URL, lock_wait: float) -> Engine:
     common: dict[str, Any] = {
-        "pool_timeout": LOCK_WAIT_SECONDS,
+        "pool_timeout": lock_wait,
         # NaN is not JSON, and PostgreSQL refuses it.
         "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
         # Parameters may hold names: they stay out of error texts.
         "hide_parameters": True,
     }
     if url.get_backend_name() != "sqlite":
-        return create_engine(
-            url, pool_pre_ping=True, connect_args=dict(_POSTGRESQL_ARGUMENTS), **common
-        )
-    engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_SECONDS}, **common)
+        lock_timeout = f"-c lock_timeout={round(1000 * lock_wait)}ms"
+        options = f"{lock_timeout} -c idle_in_transaction_session_timeout=60s"
+        arguments = _POSTGRESQL_ARGUMENTS | {"options": options}
+        return create_engine(url, pool_pre_ping=True, connect_args=arguments, **common)
+    engine = create_engine(url, connect_args={"timeout": lock_wait}, **common)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -1,0 +1,212 @@
+"""Workers, clients and the sweep in any order that hypothesis can think of.
+
+The database's clock moves by rules, so leases expire between any two steps. What must always hold:
+counters equal a recount (the fixture's database checks it after each write), a film is in at most
+one living lease, an ended item never changes, a job has ended exactly when all its films have; and
+once the sweep and one good worker are left alone, everything ends.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.errors import WrongState
+from storage.claims import Batch, Outcome
+from storage.database import Database
+from storage.expansions import Expansion
+from storage.items import Item, NewItem
+from storage.models import Base
+from storage.repository import Repository
+from tests.factories.rows import (
+    a_bad_film,
+    a_film,
+    a_prediction,
+    claim,
+    read,
+    read_all,
+    submit,
+    submit_archive,
+)
+
+MAX_ATTEMPTS = 2
+# Few distinct films, so that jobs share them.
+new_items = st.lists(
+    st.sampled_from(range(8)).map(
+        lambda seed: NewItem(f"{seed}", a_film(f"{seed}")) if seed else a_bad_film()
+    ),
+    min_size=1,
+    max_size=6,
+)
+workers = st.sampled_from(["w1", "w2", "w3"])
+tenants = st.just(DEFAULT_TENANT)
+
+
+def machine_over(database: Database) -> type[RuleBasedStateMachine]:
+    """A state machine whose every run begins with empty tables."""
+
+    class Machine(RuleBasedStateMachine):
+        batches: Bundle[Batch] = Bundle("batches")
+        expansions: Bundle[Expansion] = Bundle("expansions")
+
+        def __init__(self) -> None:
+            super().__init__()
+            database.clock_offset = 0.0
+            with database.write() as connection:
+                for table in reversed(Base.metadata.sorted_tables):
+                    connection.execute(table.delete())
+            self.repo = Repository(database, max_attempts=MAX_ATTEMPTS)
+            self.ended: dict[str, Item] = {}
+
+        @rule(items=new_items, priority=st.sampled_from([0, 10, 20]), bundle=st.sampled_from("ab"))
+        def submit_films(self, items: list[NewItem], priority: int, bundle: str) -> None:
+            submit(self.repo, items, priority=priority, bundle=f"{bundle}@1")
+
+        @rule()
+        def submit_archive(self) -> None:
+            submit_archive(self.repo, bundle="a@1")
+
+        @rule(target=batches, worker=workers, limit=st.integers(1, 5))
+        def claim(self, worker: str, limit: int) -> Batch | None:
+            batch = claim(self.repo, limit, worker)
+            if batch is not None:
+                assert 1 <= len(batch.items) <= limit
+                assert len(batch.items) == 1 or not any(item.alone for item in batch.items)
+            return batch
+
+        @rule(batch=consumes(batches), bad=st.booleans())
+        def finish(self, batch: Batch | None, bad: bool) -> None:
+            if batch is not None:
+                outcomes = read(batch)
+                if bad:
+                    outcomes[0] = Outcome(batch.items[0].id, None, ("undecodable", "Not a film."))
+                self.repo.claims.finish(batch.lease_id, outcomes)
+
+        @rule(batch=batches)
+        def finish_one(self, batch: Batch | None) -> None:
+            if batch is not None:
+                outcome = Outcome(batch.items[-1].id, a_prediction())
+                self.repo.claims.finish(batch.lease_id, [outcome])
+
+        @rule(batch=batches)
+        def renew(self, batch: Batch | None) -> None:
+            if batch is not None:
+                held = self.repo.claims.renew(batch.lease_id, 12)
+                assert not held or self.repo.repairs.expired_leases() >= 0
+
+        @rule(batch=batches)
+        def hand_back(self, batch: Batch | None) -> None:
+            if batch is not None:
+                self.repo.claims.hand_back(batch.lease_id)
+
+        @rule(worker=workers, died=st.booleans())
+        def hand_back_worker(self, worker: str, died: bool) -> None:
+            self.repo.claims.hand_back_worker(worker, died=died)
+
+        @rule(target=expansions)
+        def expand(self) -> Expansion | None:
+            return self.repo.expansions.claim("e1", 12)
+
+        @rule(expansion=expansions, items=new_items)
+        def commit_slice(self, expansion: Expansion | None, items: list[NewItem]) -> None:
+            if expansion is not None:
+                self.repo.expansions.commit_slice(
+                    expansion.lease_id,
+                    expansion.job_id,
+                    items=items,
+                    cursor=expansion.cursor + 1,
+                    entries_total=None,
+                )
+
+        @rule(expansion=consumes(expansions), bad=st.booleans())
+        def finish_expansion(self, expansion: Expansion | None, bad: bool) -> None:
+            if expansion is not None:
+                error = ("archive_unreadable", "The archive is cut off.") if bad else None
+                self.repo.expansions.finish(expansion.lease_id, expansion.job_id, error)
+
+        @rule(index=st.integers(0, 5))
+        def cancel(self, index: int) -> None:
+            jobs = self.repo.jobs.page(DEFAULT_TENANT, limit=50).items
+            if index < len(jobs):
+                job = jobs[index]
+                try:
+                    self.repo.jobs.cancel(DEFAULT_TENANT, job.id)
+                except WrongState:
+                    assert job.status.terminal
+
+        @rule(seconds=st.sampled_from([1.0, 7.0, 13.0, 130.0]))
+        def wait(self, seconds: float) -> None:
+            database.clock_offset += seconds
+
+        @rule()
+        def sweep(self) -> None:
+            self.repo.repairs.expired_leases()
+            self.repo.repairs.expired_expansions()
+            self.repo.repairs.cancelling()
+            assert self.repo.repairs.finishable() == 0
+
+        @invariant()
+        def ended_is_ended(self) -> None:
+            for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
+                items = list(self.repo.items.stream(DEFAULT_TENANT, job.id))
+                busy = [item for item in items if not item.status.terminal]
+                assert not (job.status.terminal and busy)
+                drained = not busy and job.status is not JobStatus.EXPANDING
+                assert job.status.terminal == drained
+                for item in items:
+                    self._check(item)
+
+        def _check(self, item: Item) -> None:
+            assert item.attempt <= MAX_ATTEMPTS or item.status is not ItemStatus.FAILED
+            assert (item.prediction is not None) == (item.status is ItemStatus.SUCCEEDED)
+            assert (item.error_code is not None) == (item.status is ItemStatus.FAILED)
+            if item.status.terminal:
+                assert self.ended.setdefault(item.id, item) == item
+
+        def teardown(self) -> None:
+            for _ in range(2 * MAX_ATTEMPTS + 2):
+                database.clock_offset += 13.0
+                self.sweep()
+                while (expansion := self.repo.expansions.claim("e2", 12)) is not None:
+                    self.repo.expansions.finish(expansion.lease_id, expansion.job_id)
+                read_all(self.repo)
+            self.ended_is_ended()
+            for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
+                assert job.status.terminal
+
+    return Machine
+
+
+def test_any_order_of_steps_ends_well(database: Database) -> None:
+    run_state_machine_as_test(
+        machine_over(database),
+        settings=settings(
+            max_examples=25,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.slow
+def test_many_orders_of_steps_end_well(database: Database) -> None:
+    run_state_machine_as_test(
+        machine_over(database),
+        settings=settings(
+            max_examples=150,
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
