@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import pytest
+
+from lungline.domain import ItemStatus, JobStatus
+from tests.factories import archives, films
+from workers import backoff, expand
+from workers.analyze import read_batch
+from workers.expand import FIRST_SLICE, expand_archive
+from workers.sweep import sweep
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backoff, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(backoff, "MOST_SECONDS", 0.0)
+
+
+def test_an_archive_becomes_a_job_of_its_films(make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(40))
+
+    assert expand_archive(parts)
+
+    job = desk.job(job)
+    assert job.status is JobStatus.RUNNING
+    assert (job.total, job.queued, job.entries_seen, job.entries_total) == (40, 40, 40, 40)
+    items = desk.items(job)
+    assert [item.name for item in items] == [f"films/{number:05}.jpg" for number in range(40)]
+    assert all(desk.store.exists(item.film.object_key) for item in items)
+    assert not desk.store.exists(job.archive_key)
+    assert desk.repository.repairs.check_counters() == []
+
+
+def test_there_may_be_no_archive(make):
+    parts, _ = make()
+
+    assert not expand_archive(parts)
+
+
+def test_an_archive_is_kept_where_the_setting_says_so(make):
+    parts, desk = make(keep_archives=True)
+    job = desk.submit_archive(archives.zip_of_films(1))
+
+    expand_archive(parts)
+
+    assert desk.store.exists(job.archive_key)
+
+
+def test_the_first_slice_is_small_so_that_reading_starts_at_once(make, monkeypatch):
+    parts, desk = make(expand_slice=100)
+    job = desk.submit_archive(archives.zip_of_films(FIRST_SLICE + 5))
+    seen = []
+    commit = parts.repository.expansions.commit_slice
+
+    def watch(*arguments, **slices):
+        done = commit(*arguments, **slices)
+        seen.append(desk.job(job).queued)
+        return done
+
+    monkeypatch.setattr(parts.repository.expansions, "commit_slice", watch)
+
+    expand_archive(parts)
+
+    assert seen == [FIRST_SLICE, FIRST_SLICE + 5]
+
+
+def test_bad_entries_fail_alone_with_their_reason(make):
+    parts, desk = make()
+    archive = archives.zip_of(
+        {
+            "good.jpg": films.jpeg(1),
+            "text.jpg": films.text_named_jpg(),
+            "empty.jpg": b"",
+            "huge.png": films.huge_png(),
+            "__MACOSX/._good.jpg": b"resource fork",
+            ".DS_Store": b"finder",
+        }
+    )
+    job = desk.submit_archive(archive)
+
+    expand_archive(parts)
+    while read_batch(parts):
+        parts.writer.wait()
+
+    items = {item.name: item for item in desk.items(job)}
+    assert {name: item.error_code for name, item in items.items()} == {
+        "good.jpg": None,
+        "text.jpg": "unsupported_format",
+        "empty.jpg": "empty_file",
+        "huge.png": "too_many_pixels",
+    }
+    assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
+
+
+@pytest.mark.parametrize(
+    ("archive", "code"),
+    [
+        (b"no zip at all" * 100, "archive_unreadable"),
+        (archives.zip_of({}), "archive_empty"),
+        (archives.zip_of({"folder/.DS_Store": b"x"}), "archive_empty"),
+        (archives.zip_of_films(3)[:-30], "archive_unreadable"),
+    ],
+)
+def test_an_archive_that_gives_nothing_fails_the_job(make, archive: bytes, code: str):
+    parts, desk = make()
+    job = desk.submit_archive(archive)
+
+    expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.status, job.error_code) == (JobStatus.FAILED, code)
+
+
+def test_an_archive_that_is_gone_fails_the_job(make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(1))
+    desk.store.delete(job.archive_key)
+
+    expand_archive(parts)
+
+    assert desk.job(job).error_code == "archive_unreadable"
+
+
+def test_an_archive_with_too_many_entries_fails_the_job(make):
+    parts, desk = make(max_archive_entries=2)
+    job = desk.submit_archive(archives.zip_of_films(3))
+
+    expand_archive(parts)
+
+    assert desk.job(job).error_code == "too_many_entries"
+
+
+def test_a_turn_ends_and_the_next_goes_on_at_the_cursor(make, monkeypatch):
+    monkeypatch.setattr(expand, "TURN_SECONDS", 0.0)
+    parts, desk = make(expand_slice=5)
+    job = desk.submit_archive(archives.zip_of_films(12))
+
+    expand_archive(parts)
+    assert desk.job(job).entries_seen == 5
+    expand_archive(parts)
+    expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.status, job.total) == (JobStatus.RUNNING, 12)
+    assert [item.seq for item in desk.items(job)] == list(range(12))
+
+
+def test_a_crash_loses_no_committed_slice_and_repeats_none(make, monkeypatch):
+    parts, desk = make(expand_slice=5, lease_seconds=0.4, lease_renewal_seconds=0.1)
+    job = desk.submit_archive(archives.zip_of_films(12))
+    commit, calls = parts.repository.expansions.commit_slice, []
+
+    def crash_at_second(*arguments, **slices):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("on purpose")
+        return commit(*arguments, **slices)
+
+    monkeypatch.setattr(parts.repository.expansions, "commit_slice", crash_at_second)
+    with pytest.raises(RuntimeError):
+        expand_archive(parts)
+    assert not expand_archive(parts)  # its lease still holds
+    desk.database.clock_offset = parts.repository.database.clock_offset = 1.0
+    sweep(parts)
+
+    assert expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.status, job.total, job.entries_seen) == (JobStatus.RUNNING, 12, 12)
+    assert len({item.name for item in desk.items(job)}) == 12
+
+
+def test_a_cancelled_job_is_not_expanded_further(make, monkeypatch):
+    parts, desk = make(expand_slice=5)
+    job = desk.submit_archive(archives.zip_of_films(12))
+    commit, calls = parts.repository.expansions.commit_slice, []
+
+    def cancel_first(*arguments, **slices):
+        calls.append(1)
+        if len(calls) == 2:
+            desk.repository.jobs.cancel(job.tenant, job.id)
+        return commit(*arguments, **slices)
+
+    monkeypatch.setattr(parts.repository.expansions, "commit_slice", cancel_first)
+
+    expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.status, job.total) == (JobStatus.CANCELLED, 5)
+    assert {item.status for item in desk.items(job)} == {ItemStatus.CANCELLED}
+
+
+def test_a_store_that_fails_hands_the_archive_back(make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(3))
+    folder = parts.settings.objects_dir / "default" / "films"
+    folder.symlink_to(folder)
+
+    expand_archive(parts)
+
+    assert desk.job(job).status is JobStatus.EXPANDING
+    folder.unlink()
+    assert expand_archive(parts)
+    assert desk.job(job).total == 3
+
+
+def test_a_worker_told_to_stop_hands_the_archive_back_after_a_slice(make):
+    parts, desk = make(expand_slice=5, stopping=lambda: True)
+    job = desk.submit_archive(archives.zip_of_films(12))
+
+    expand_archive(parts)
+
+    assert desk.job(job).entries_seen == 5
+    assert desk.repository.jobs.expandable() == 1
