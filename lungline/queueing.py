@@ -12,7 +12,7 @@ from typing import Any
 from celery import Celery
 from kombu import Connection
 from kombu.exceptions import ChannelError, OperationalError
-from kombu.pools import producers
+from kombu.pools import ProducerPool
 
 from lungline.errors import BrokerUnavailable
 from lungline.settings import Settings
@@ -83,6 +83,10 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
+CONNECTIONS = 4
+"""Connections that the threads of one process share for sending permits."""
+
+
 class Permits:
     """Sends permits, and counts those that wait in the broker. Safe to share between threads."""
 
@@ -91,7 +95,7 @@ class Permits:
         self._app = app
         self._most = settings.permits_ready
         timeout = settings.publish_timeout_seconds
-        self._connection = Connection(
+        connection = Connection(
             settings.broker_url,
             connect_timeout=timeout,
             transport_options={
@@ -105,6 +109,14 @@ class Permits:
                 "interval_max": 0,
             },
         )
+        # Not kombu's global pools, which every `Permits` of a process would share and close.
+        self._connections = connection.Pool(CONNECTIONS)
+        self._producers = ProducerPool(self._connections, CONNECTIONS)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._producers.force_close_all()
+        self._connections.force_close_all()
 
     def ready(self, queue: Queue) -> int:
         """Count the permits that wait in `queue`; those being worked on do not count.
@@ -112,7 +124,7 @@ class Permits:
         Raises:
             BrokerUnavailable: The broker did not answer in time.
         """
-        with _broker_errors(), producers[self._connection].acquire(block=True) as producer:
+        with _broker_errors(), self._producers.acquire(block=True) as producer:
             return _count(producer, queue)
 
     def top_up(self, queue: Queue, wanted: int, at_most: int | None = None) -> int:
@@ -133,7 +145,7 @@ class Permits:
         target = min(wanted, self._most)
         if target <= 0:
             return 0
-        with _broker_errors(), producers[self._connection].acquire(block=True) as producer:
+        with _broker_errors(), self._producers.acquire(block=True) as producer:
             missing = max(0, target - _count(producer, queue))
             count = missing if at_most is None else min(missing, at_most)
             for _ in range(count):

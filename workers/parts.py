@@ -58,6 +58,7 @@ class Parts:
         """Let go of threads and connections."""
         self.writer.close()
         self.helpers.shutdown()
+        self.permits.close()
         self.repository.database.dispose()
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from billiard import current_process
 from celery.apps.worker import Worker as CeleryWorker
 from celery.apps.worker import install_worker_term_hard_handler
-from celery.exceptions import SecurityWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 from celery.signals import setup_logging, worker_process_init
 from celery.worker import state
 
@@ -101,6 +101,8 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
     _connect(queue, settings, crew, load)
     # Celery warns root of messages that run code; ours are JSON, and containers run as root.
     warnings.filterwarnings("ignore", category=SecurityWarning)
+    # It also asks at every reconnect whether batches in work should go on; they should.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
     clear_stale(settings.data_dir / "run", socket.gethostname())
     worker = Worker(
         app=app,

@@ -8,8 +8,8 @@ from collections import Counter
 import pytest
 
 from lungline.domain import ItemStatus, JobStatus
+from tests.factories.service import Service, many_films, prepare, quick_settings
 from tests.factories.worker_processes import WorkerProcesses
-from tests.faults.service import Service, many_films, prepare, quick_settings
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.faults

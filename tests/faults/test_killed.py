@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.factories.service import Service, many_films, prepare, quick_settings
 from tests.factories.worker_processes import WorkerProcesses, wait_for
-from tests.faults.service import Service, many_films, prepare, quick_settings
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.faults

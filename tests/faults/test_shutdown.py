@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from storage.jobs import Job
+from tests.factories.service import Service, many_films, prepare, quick_settings
 from tests.factories.worker_processes import WorkerProcesses, wait_for
-from tests.faults.service import Service, many_films, prepare, quick_settings
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.faults

@@ -10,8 +10,8 @@ import pytest
 
 from lungline.domain import JobStatus
 from tests.factories import archives, films
+from tests.factories.service import Service, many_films, prepare, quick_settings
 from tests.factories.worker_processes import WorkerProcesses
-from tests.faults.service import Service, many_films, prepare, quick_settings
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
