@@ -1,49 +1,23 @@
-"""One permit, one batch: claim films, read them, write what was found."""
+"""One permit, one batch: claim films, read them, have what was found written."""
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
-from lungline.errors import (
-    BrokerUnavailable,
-    DatabaseUnavailable,
-    ObjectNotFound,
-    PartUnavailable,
-)
+from lungline.errors import BrokerUnavailable, DatabaseUnavailable, PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
-from ml.analyzer import Reading
-from ml.errors import FilmError
-from storage.claims import Batch, ClaimedItem, Outcome
-from workers.analyzers import BundleUnusable, Reader
+from storage.claims import Batch
 from workers.lease import LeaseKeeper
-from workers.outcomes import failed, film_failed, pictures, succeeded
 from workers.parts import Parts
+from workers.reading import read_films
+from workers.writing import give_up, hand_back, write_batch
 
 log = get_logger(__name__)
 
-FINISH_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
-"""Seconds between tries to write a batch that is read while the database is away."""
 LAST_WRITE_SECONDS = 1.0
 """How long a process that is made to end waits for the batch before to be written."""
-
-
-@dataclass(slots=True)
-class BatchRead:
-    """A batch that is read and not yet written.
-
-    Attributes:
-        outcomes: One for each film.
-        readings: Those that found something, by item.
-        seconds: It took to fetch and read.
-    """
-
-    outcomes: list[Outcome] = field(default_factory=list)
-    readings: list[tuple[ClaimedItem, Reading]] = field(default_factory=list)
-    seconds: float = 0.0
 
 
 def read_batch(parts: Parts) -> int:
@@ -75,9 +49,15 @@ def send_permit(parts: Parts, queued: int) -> None:
         log.warning("permit not sent", code=error.code)
 
 
-def _log_error(sent: Future[None]) -> None:
-    if error := sent.exception():
-        log.error("permit not sent", exc_info=error)
+def fair_share(queued: int, parts: Parts) -> int:
+    """How many films to take: at the end of the queue no more than this process's share.
+
+    With `n` films left for `p` processes each takes `n / p`, so the batches shrink towards the end
+    and all processes finish within about one film of each other (guided self-scheduling,
+    Polychronopoulos and Kuck 1987).
+    """
+    share = batches(queued, parts.settings.worker_processes)
+    return max(1, min(parts.settings.batch_size, share))
 
 
 def _claim(parts: Parts) -> Batch | None:
@@ -90,27 +70,16 @@ def _claim(parts: Parts) -> Batch | None:
     )
 
 
-def fair_share(queued: int, parts: Parts) -> int:
-    """How many films to take: at the end of the queue no more than this process's share.
-
-    With `n` films left for `p` processes each takes `n / p`, so the batches shrink towards the end
-    and all processes finish within about one film of each other (guided self-scheduling,
-    Polychronopoulos and Kuck 1987).
-    """
-    share = batches(queued, parts.settings.worker_processes)
-    return max(1, min(parts.settings.batch_size, share))
-
-
 def _work(parts: Parts, batch: Batch) -> None:
     renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
     lease = LeaseKeeper(renew, parts.settings.lease_renewal_seconds, parts.parent)
     lease.start()
     try:
-        read = _read(parts, batch)
-        parts.writer.submit(partial(_write, parts, batch, lease, read))
+        read = read_films(parts, batch)
+        parts.writer.submit(partial(write_batch, parts, batch, lease, read))
     except PartUnavailable as error:
         lease.stop()
-        _hand_back(parts, batch)
+        hand_back(parts, batch)
         _wait(parts, error)
     except SystemExit:
         lease.stop()
@@ -118,84 +87,8 @@ def _work(parts: Parts, batch: Batch) -> None:
         raise
     except Exception:
         lease.stop()
-        parts.writer.wait()
-        _give_up(parts, "batch failed", exc_info=True)
-
-
-def _read(parts: Parts, batch: Batch) -> BatchRead:
-    started = time.monotonic()
-    try:
-        reader = parts.analyzers.get(batch.bundle)
-    except BundleUnusable as error:
-        log.error("bundle unusable", bundle=batch.bundle, reason=error.message)
-        return BatchRead([failed(item, error.code) for item in batch.items])
-    fetched = list(parts.helpers.map(partial(_fetch, parts), batch.items))
-    films = [(item, data) for item, data in fetched if data is not None]
-    read = _read_films(reader, batch.bundle, films)
-    read.outcomes += [failed(item, "missing_object") for item, data in fetched if data is None]
-    read.seconds = time.monotonic() - started
-    return read
-
-
-def _fetch(parts: Parts, item: ClaimedItem) -> tuple[ClaimedItem, bytes | None]:
-    try:
-        return item, parts.store.get(item.film.object_key)
-    except ObjectNotFound:
-        return item, None
-
-
-def _read_films(reader: Reader, bundle: str, films: list[tuple[ClaimedItem, bytes]]) -> BatchRead:
-    read = BatchRead()
-    results = reader.read([data for _, data in films])
-    for (item, _), result in zip(films, results, strict=True):
-        if isinstance(result, FilmError):
-            read.outcomes.append(film_failed(item, result))
-        else:
-            read.outcomes.append(
-                succeeded(item, result, bundle=bundle, runtime=reader.runtime_name)
-            )
-            read.readings.append((item, result))
-    return read
-
-
-def _write(
-    parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead
-) -> PartUnavailable | None:
-    """Write what was read, in the writer's thread; return the part that failed, if one did."""
-    try:
-        written = _store(parts, batch, lease, read)
-    except PartUnavailable as error:
-        lease.stop()
-        _hand_back(parts, batch)
-        return error
-    except Exception:
-        lease.stop()
-        _give_up(parts, "batch not written", exc_info=True)
-        return None
-    lease.stop()
-    parts.backoff.reset()
-    films, seconds = len(batch.items), round(read.seconds, 3)
-    log.info("batch read", films=films, written=written, seconds=seconds)
-    return None
-
-
-def _store(parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead) -> int:
-    objects: dict[str, bytes] = {}
-    for item, reading in read.readings:
-        objects |= pictures(item, reading, bundle=batch.bundle)
-    parts.store.put_many(objects)
-    return 0 if lease.lost else _finish(parts, batch, read.outcomes)
-
-
-def _finish(parts: Parts, batch: Batch, outcomes: list[Outcome]) -> int:
-    """Write the outcomes; a database that comes back soon does not cost the work."""
-    for seconds in FINISH_WAITS:
-        try:
-            return parts.repository.claims.finish(batch.lease_id, outcomes)
-        except DatabaseUnavailable as error:
-            log.warning("batch not written yet", code=error.code)
-            time.sleep(seconds)
-    return parts.repository.claims.finish(batch.lease_id, outcomes)
+        parts.writer.wait()  # so that only this batch is given up
+        give_up(parts, "batch failed", exc_info=True)
 
 
 def _leave(parts: Parts, batch: Batch) -> None:
@@ -205,30 +98,16 @@ def _leave(parts: Parts, batch: Batch) -> None:
     except TimeoutError:
         log.warning("the batch before is not written; its lease will expire")
     if parts.stopping():
-        _hand_back(parts, batch)
+        hand_back(parts, batch)
     else:
-        _give_up(parts, "batch took too long")
-
-
-def _hand_back(parts: Parts, batch: Batch) -> None:
-    """Put the films back without counting an attempt: no film is at fault."""
-    try:
-        count = parts.repository.claims.hand_back(batch.lease_id)
-    except DatabaseUnavailable as error:
-        log.warning("batch not handed back; its lease will expire", code=error.code)
-    else:
-        log.info("batch handed back", films=count)
-
-
-def _give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
-    """Treat the batch as if it had killed the process: its films are read alone from now on."""
-    log.error(event, exc_info=exc_info)
-    try:
-        parts.repository.claims.hand_back_worker(parts.worker_id)
-    except DatabaseUnavailable as error:
-        log.warning("batch not handed back; its lease will expire", code=error.code)
+        give_up(parts, "batch took too long")
 
 
 def _wait(parts: Parts, error: PartUnavailable) -> None:
     log.warning("a part does not answer; waiting", code=error.code)
     parts.backoff.wait()
+
+
+def _log_error(sent: Future[None]) -> None:
+    if error := sent.exception():
+        log.error("permit not sent", exc_info=error)

@@ -6,7 +6,8 @@ from lungline.domain import ItemStatus, JobStatus
 from tests.factories import archives, films
 from workers import backoff, expand
 from workers.analyze import read_batch
-from workers.expand import FIRST_SLICE, expand_archive
+from workers.expand import expand_archive
+from workers.slices import FIRST_SLICE
 from workers.sweep import sweep
 
 

@@ -1,0 +1,107 @@
+"""An archive in pieces that are committed together: bounded in items, bytes and time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from lungline.errors import FilmRejected
+from lungline.settings import Settings
+from storage.expansions import Expansion
+from storage.intake import FilmIntake, PreparedFilm
+from storage.items import NewItem
+from workers.archive import ArchiveLimits, Entry, EntryError, ZipArchive, is_ignored
+from workers.parts import Parts
+
+FIRST_SLICE = 16
+"""Entries of an archive's first slice: few, so that reading starts at once."""
+SLICE_BYTES = 32 * 1024 * 1024
+"""Films held in memory until they are stored together."""
+SLICE_SECONDS = 5.0
+"""A slice is committed after this long even if it is not full: progress shows, little is redone."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """Entries that are committed together.
+
+    Attributes:
+        cursor: Entries of the archive up to and including the last of the slice.
+        most: Items it holds at most.
+        items: The films among them, good and bad.
+        films: The good ones, to be stored before the items are committed.
+        size: Bytes of these.
+        ends: When it is committed even if it is not full, by the monotonic clock.
+    """
+
+    cursor: int
+    most: int
+    items: list[NewItem] = field(default_factory=list)
+    films: list[PreparedFilm] = field(default_factory=list)
+    size: int = 0
+    ends: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
+
+    def add(self, name: str, film: PreparedFilm) -> None:
+        """Add an entry that is a film."""
+        self.items.append(NewItem(name, film.film))
+        self.films.append(film)
+        self.size += film.film.size
+
+    def add_refused(self, name: str, error: EntryError | FilmRejected) -> None:
+        """Add an entry that is none: its item is born failed."""
+        self.items.append(NewItem(name, None, (error.code, error.message)))
+
+    @property
+    def full(self) -> bool:
+        """Whether it should be committed."""
+        return (
+            len(self.items) >= self.most or self.size >= SLICE_BYTES or time.monotonic() > self.ends
+        )
+
+
+def open_archive(parts: Parts, expansion: Expansion) -> ZipArchive:
+    """Open the archive where it lies, by ranged reads.
+
+    Raises:
+        ArchiveError: It cannot be read as a whole.
+        ObjectNotFound: It is gone.
+    """
+    read_range = partial(parts.store.get_range, expansion.archive_key)
+    return ZipArchive.open(read_range, expansion.archive_size, archive_limits(parts.settings))
+
+
+def archive_limits(settings: Settings) -> ArchiveLimits:
+    """What an archive may cost."""
+    return ArchiveLimits(
+        max_entries=settings.max_archive_entries,
+        max_entry_bytes=settings.max_film_bytes,
+        max_total_bytes=settings.max_archive_bytes,
+        max_ratio=settings.max_archive_ratio,
+    )
+
+
+def slices(parts: Parts, expansion: Expansion, archive: ZipArchive) -> Iterator[Slice]:
+    """Yield what is still to be committed, in order, in pieces of bounded size and time."""
+    intake = FilmIntake(parts.store, parts.settings)
+    most = parts.settings.expand_slice
+    piece = Slice(expansion.cursor, most if expansion.cursor else min(most, FIRST_SLICE))
+    for entry in archive.entries(expansion.cursor):
+        piece.cursor += 1
+        if not is_ignored(entry.name):
+            _take(piece, intake, expansion.tenant, archive, entry)
+        if piece.full:
+            intake.store_all(piece.films)
+            yield piece
+            piece = Slice(piece.cursor, most)
+    intake.store_all(piece.films)
+    yield piece
+
+
+def _take(piece: Slice, intake: FilmIntake, tenant: str, archive: ZipArchive, entry: Entry) -> None:
+    """Unpack and check one entry."""
+    try:
+        piece.add(entry.name, intake.prepare(tenant, archive.read(entry)))
+    except (EntryError, FilmRejected) as error:
+        piece.add_refused(entry.name, error)
