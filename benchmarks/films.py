@@ -30,8 +30,8 @@ def write_films(folder: Path, count: int, seed: int) -> list[Path]:
     paths = []
     for index in range(count):
         film = films[index % len(films)].astype(np.float32)
-        film = film * random.uniform(0.9, 1.1) + random.normal(0, 3, film.shape)
+        noisy = film * random.uniform(0.9, 1.1) + random.normal(0, 3, film.shape)
         path = folder / f"film-{index:05d}.jpg"
-        cv2.imwrite(str(path), np.clip(film, 0, 255).astype(np.uint8))
+        cv2.imwrite(str(path), np.clip(noisy, 0, 255).astype(np.uint8))
         paths.append(path)
     return paths

@@ -4,7 +4,7 @@ import re
 
 import cv2
 import numpy as np
-import simplejpeg  # type: ignore[import-untyped]
+import simplejpeg
 from numpy.typing import NDArray
 
 from ml.decode.exif import upright
