@@ -137,12 +137,12 @@ class Analyzer:
     def _classify(self, films: list[_Lungs]) -> list[Reading]:
         if not films:
             return []
-        logits, activation = self._runtime.classify(np.stack([film.crop for film in films]))
-        probabilities = softmax(logits / self.bundle.temperature)
+        seen = self._runtime.classify(np.stack([film.crop for film in films]))
+        probabilities = softmax(seen.logits / self.bundle.temperature)
         return [
             self._reading(film, scores, shares, np.moveaxis(maps, -1, 0))
             for film, scores, shares, maps in zip(
-                films, logits, probabilities, activation, strict=True
+                films, seen.logits, probabilities, seen.activation, strict=True
             )
         ]
 

@@ -5,7 +5,7 @@ Layout, format 1::
     manifest.json                  what is described below
     segmenter.keras                U-Net, (n, S, S, 1) grey in 0..1 -> (n, S, S, 1) lung probability
     classifier.keras               CheXNet, (n, C, C, 1) -> logits (n, labels),
-                                   activation (n, h, w, labels)
+                                   features (n, f), activation (n, h, w, labels)
     openvino/segmenter.xml .bin    the same two, exported for the CPU runtime
     openvino/classifier.xml .bin
     MODEL_CARD.md                  for people

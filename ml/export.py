@@ -90,7 +90,15 @@ def _deflate(archive: Path) -> None:
 
 
 def _name_outputs(converted: Any) -> None:
-    """Name outputs by rank, as people who open the file expect: the export's names are random."""
-    names = {2: "logits", 4: "activation" if len(converted.outputs) > 1 else "lung"}
-    for output in converted.outputs:
-        output.get_tensor().set_names({names[len(output.get_partial_shape())]})
+    """Name outputs by shape, as people who open the file expect: the export's names are random."""
+    shapes = [output.get_partial_shape() for output in converted.outputs]
+    if len(shapes) == 1:
+        names = ["lung"]
+    else:
+        widths = [shape[1].get_length() for shape in shapes if len(shape) == 2]
+        flat = {min(widths): "logits", max(widths): "features"}
+        names = [
+            "activation" if len(shape) == 4 else flat[shape[1].get_length()] for shape in shapes
+        ]
+    for output, name in zip(converted.outputs, names, strict=True):
+        output.get_tensor().set_names({name})

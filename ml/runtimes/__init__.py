@@ -5,9 +5,9 @@ Importing this package imports neither; `load_runtime` imports the one it is ask
 
 from ml.bundle import Bundle
 from ml.errors import BundleError
-from ml.runtimes.base import Runtime
+from ml.runtimes.base import Classified, Runtime
 
-__all__ = ["RUNTIMES", "Runtime", "load_runtime"]
+__all__ = ["RUNTIMES", "Classified", "Runtime", "load_runtime"]
 
 RUNTIMES = ("openvino", "tensorflow")
 

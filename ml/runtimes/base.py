@@ -1,11 +1,27 @@
 """What every runtime offers, and what it must find in a bundle."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Batch = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What the classifier says of a batch.
+
+    Attributes:
+        logits: (n, labels).
+        features: (n, f), the pooled features that the logits are computed from.
+        activation: (n, h, w, labels), the class activation maps; their means are the logits.
+    """
+
+    logits: Batch
+    features: Batch
+    activation: Batch
 
 
 class Runtime(Protocol):
@@ -21,6 +37,6 @@ class Runtime(Protocol):
         """Find lungs: (n, S, S, 1) grey in 0..1 -> (n, S, S) lung probability in 0..1."""
         ...
 
-    def classify(self, batch: Batch) -> tuple[Batch, Batch]:
-        """Classify: (n, C, C, 1) -> logits (n, labels) and activation (n, h, w, labels)."""
+    def classify(self, batch: Batch) -> Classified:
+        """Classify: (n, C, C, 1), grey in 0..1."""
         ...

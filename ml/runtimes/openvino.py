@@ -7,7 +7,7 @@ import numpy as np
 
 from ml.bundle import Bundle
 from ml.errors import BundleError
-from ml.runtimes.base import Batch
+from ml.runtimes.base import Batch, Classified
 from ml.runtimes.untracked import import_openvino
 
 _CONFIG = {
@@ -40,6 +40,7 @@ class OpenVinoRuntime:
         size, labels = p.segmenter_size, len(bundle.labels)
         self._lung = self._segmenter.output((1, size, size, 1))
         self._logits = self._classifier.output((1, labels))
+        self._features = self._classifier.output((1, None), other_than=(1, labels))
         self._activation = self._classifier.output((1, None, None, labels))
 
     def segment(self, batch: Batch) -> Batch:
@@ -47,11 +48,14 @@ class OpenVinoRuntime:
         maps = [self._segmenter(film)[self._lung] for film in batch]
         return np.concatenate(maps)[..., 0]
 
-    def classify(self, batch: Batch) -> tuple[Batch, Batch]:
+    def classify(self, batch: Batch) -> Classified:
         """See `Runtime.classify`."""
         outputs = [self._classifier(film) for film in batch]
-        logits = np.concatenate([output[self._logits] for output in outputs])
-        return logits, np.concatenate([output[self._activation] for output in outputs])
+        logits, features, activation = (
+            np.concatenate([output[place] for output in outputs])
+            for place in (self._logits, self._features, self._activation)
+        )
+        return Classified(logits, features, activation)
 
 
 class _Network:
@@ -67,14 +71,18 @@ class _Network:
         self._file = file
         self._request = self._compiled.create_infer_request()
 
-    def output(self, shape: tuple[int | None, ...]) -> int:
+    def output(self, shape: tuple[int | None, ...], other_than: tuple[int | None, ...] = ()) -> int:
         """Give the place of the output of this shape, None standing for any length.
 
         An export keeps neither names nor order of a Keras model's outputs for certain; the shapes
-        of logits and activation differ, so they cannot be mixed up.
+        of logits, features and activation differ, so they cannot be mixed up.
         """
         shapes = [tuple(output.shape) for output in self._compiled.outputs]
-        places = [place for place, found in enumerate(shapes) if _matches(found, shape)]
+        places = [
+            place
+            for place, found in enumerate(shapes)
+            if _matches(found, shape) and not _matches(found, other_than)
+        ]
         if len(places) != 1:
             raise BundleError(f"{self._file} has outputs {shapes}, not one of shape {shape}.")
         return places[0]

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from ml.bundle import Bundle
 from ml.errors import BundleError
-from ml.runtimes.base import Batch
+from ml.runtimes.base import Batch, Classified
 
 
 class TensorFlowRuntime:
@@ -31,10 +31,10 @@ class TensorFlowRuntime:
         maps: Batch = self._segmenter(batch).numpy()
         return maps[..., 0]
 
-    def classify(self, batch: Batch) -> tuple[Batch, Batch]:
+    def classify(self, batch: Batch) -> Classified:
         """See `Runtime.classify`."""
         outputs = self._classifier(batch)
-        return outputs["logits"].numpy(), outputs["activation"].numpy()
+        return Classified(*(outputs[name].numpy() for name in ("logits", "features", "activation")))
 
 
 class _Network:

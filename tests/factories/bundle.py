@@ -99,7 +99,7 @@ def _segmenter() -> Any:
 
 
 def _classifier() -> Any:
-    """Two strided convolutions, then the head of CheXNet with its two outputs."""
+    """Two strided convolutions, then the head of CheXNet with its three outputs."""
     import keras
     from keras import layers
 
@@ -108,9 +108,11 @@ def _classifier() -> Any:
     x = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
     spread = keras.initializers.RandomNormal(stddev=4.0, seed=20)
     dense = layers.Dense(len(LABELS), kernel_initializer=spread)
-    logits = layers.Identity(name="logits")(dense(layers.GlobalAveragePooling2D()(x)))
+    pooled = layers.GlobalAveragePooling2D()(x)
+    logits = layers.Identity(name="logits")(dense(pooled))
+    features = layers.Identity(name="features")(pooled)
     activation = layers.Identity(name="activation")(dense(x))
-    return keras.Model(film, {"logits": logits, "activation": activation})
+    return keras.Model(film, {"logits": logits, "features": features, "activation": activation})
 
 
 def _export(model: Any, file: Path) -> None:

@@ -65,13 +65,15 @@ def test_openvino_loads_alone_and_calls_nobody(tiny: Path) -> None:
 def test_a_batch_is_read_as_its_films_alone(tiny: Path) -> None:
     runtime = load_runtime("openvino", Bundle.load(tiny))
     batch = np.random.default_rng(0).random((5, 64, 64, 1), np.float32)
-    logits, activation = runtime.classify(batch)
-    assert logits.shape == (5, 3)
-    assert activation.shape == (5, 8, 8, 3)
+    together = runtime.classify(batch)
+    assert together.logits.shape == (5, 3)
+    assert together.features.shape == (5, 16)
+    assert together.activation.shape == (5, 8, 8, 3)
     for index in range(5):
         alone = runtime.classify(batch[index : index + 1])
-        np.testing.assert_array_equal(alone[0][0], logits[index])
-        np.testing.assert_array_equal(alone[1][0], activation[index])
+        np.testing.assert_array_equal(alone.logits[0], together.logits[index])
+        np.testing.assert_array_equal(alone.features[0], together.features[index])
+        np.testing.assert_array_equal(alone.activation[0], together.activation[index])
 
 
 def test_results_outlive_the_next_call(tiny: Path) -> None:
