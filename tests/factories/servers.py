@@ -21,9 +21,10 @@ from storage.migrate import upgrade
 from storage.objects import ObjectStore, open_store
 from storage.repository import Repository
 from tests.factories.services import settings
-from tests.fixtures.parts import REPOSITORY, free_port
+from tests.fixtures.parts import REPOSITORY
+from tests.fixtures.ports import reserve_port
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Server:
 @contextmanager
 def running_server(folder: Path, **overrides: Any) -> Iterator[Server]:
     """Run gunicorn on an empty database and store in `folder`."""
-    port = free_port()
+    port = reserve_port()
     made = settings(folder, api_port=port, url=f"http://127.0.0.1:{port}", **overrides)
     database = Database(made.sqlalchemy_url)
     upgrade(database)

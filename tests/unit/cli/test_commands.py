@@ -16,7 +16,7 @@ from lungline.cli.app import app
 from lungline.client import retry
 from tests.factories import films
 from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
-from tests.fixtures.parts import free_port
+from tests.fixtures.ports import NOBODY_URL
 
 RUNNING = Answer(job_wire("running", succeeded=1, queued=1), 202)
 SUCCEEDED = Answer(job_wire("succeeded"))
@@ -30,7 +30,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setattr(retry.Retry, "wait", lambda *_: 0.0)
 
     def run(*arguments: object, url: str = "") -> Result:
-        monkeypatch.setenv("LUNGLINE_URL", url or f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv("LUNGLINE_URL", url or NOBODY_URL)
         return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
     return run

@@ -22,7 +22,7 @@ from lungline.domain import JobStatus
 from lungline.errors import ConfigurationError
 from tests.factories import films
 from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
-from tests.fixtures.parts import free_port
+from tests.fixtures.ports import NOBODY_URL
 
 QUICK = Retry(tries=3, first_seconds=0.01, most_seconds=0.02)
 ACCEPTED = Answer(job_wire("running"), 202)
@@ -112,11 +112,13 @@ def test_service_that_stays_away_is_given_up(folder: Path) -> None:
 
 
 def test_nobody_there() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    with client(url) as lungline, pytest.raises(ServiceUnreachable, match="lungline up") as caught:
+    with (
+        client(NOBODY_URL) as lungline,
+        pytest.raises(ServiceUnreachable, match="lungline up") as caught,
+    ):
         lungline.job(JOB_ID)
 
-    assert url in caught.value.message
+    assert NOBODY_URL in caught.value.message
 
 
 def test_answer_of_something_else_is_no_job() -> None:
