@@ -52,6 +52,7 @@ class Worker(CeleryWorker):
     def wait_for_soft_shutdown(self) -> None:
         """Let the children finish what they hold; then make them drop it; then kill them."""
         self.crew.stop()
+        log.info("told to stop; batches in work are finished first", busy=len(self.crew.busy()))
         if self._idle_within(self.app.conf.worker_soft_shutdown_timeout, unless=_signalled_again):
             return
         if not _signalled_again():  # else Celery has told them already; being told twice kills

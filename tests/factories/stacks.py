@@ -39,7 +39,13 @@ if name == "analyze": (run / "1.ready").touch()
 while True: time.sleep(1)
 """
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+# Says when it begins to be stubborn.
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("stubborn", flush=True)
+time.sleep(600)
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Everything is the real worker's but the reader, which wraps the real one. PLAN is JSON:
 `films` says what the film of a SHA-256 does to its process ("exit", "hang", "raise"),
-`load_seconds` how long a bundle takes to load, `batch_seconds` how long a batch takes at least.
+`load_seconds` how long a bundle takes to load, `batch_seconds` how long a batch takes at least,
+`soft_seconds` how long batches in work get when the worker is told to stop.
 """
 
 from __future__ import annotations
@@ -62,7 +63,10 @@ def main() -> int:
     from lungline.queueing import Queue
     from workers import worker
 
-    return worker.run(Queue.ANALYZE, current_settings(), deadly_loader(json.loads(sys.argv[1])))
+    plan = json.loads(sys.argv[1])
+    if "soft_seconds" in plan:
+        worker.app.conf.worker_soft_shutdown_timeout = plan["soft_seconds"]
+    return worker.run(Queue.ANALYZE, current_settings(), deadly_loader(plan))
 
 
 if __name__ == "__main__":

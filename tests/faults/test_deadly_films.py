@@ -9,7 +9,7 @@ import pytest
 
 from lungline.domain import ItemStatus, JobStatus
 from tests.factories.service import Service, many_films, prepare, quick_settings
-from tests.factories.worker_processes import WorkerProcesses
+from tests.factories.worker_processes import WorkerProcesses, wait_for
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.faults
@@ -19,7 +19,7 @@ def test_deadly_films_end_alone_as_attempts_exhausted(
     valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ):
     settings = quick_settings(
-        tmp_path_factory.mktemp("deadly"), broker_url=valkey.url, batch_hard_limit_seconds=2.0
+        tmp_path_factory.mktemp("deadly"), broker_url=valkey.url, batch_hard_limit_seconds=6.0
     )
     prepare(settings)
     data = many_films(24, 50_000)
@@ -33,7 +33,7 @@ def test_deadly_films_end_alone_as_attempts_exhausted(
         processes.start("control", "beat")
         processes.start("analyze", command=command)
 
-        job = service.finished(job, 90)
+        job = service.finished(job)
 
         items = service.items(job)
         failed = {item.seq: item for item in items if item.status is ItemStatus.FAILED}
@@ -63,8 +63,10 @@ def test_a_bundle_that_loads_slowly_is_not_killed(
         data = many_films(4, 60_000)
         job = service.submit(data)
 
-        assert processes.await_ready() > 8
-
+        wait_for(lambda: len(processes.children("analyze")) == 1)
+        children = processes.children("analyze")
+        processes.await_ready()
+        assert processes.children("analyze") == children, "the first child was let load"
         service.finished(job)
         service.assert_each_read_once(job, data)
         assert "died" not in processes.log("analyze").read_text()

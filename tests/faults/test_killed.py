@@ -51,7 +51,7 @@ def test_a_killed_worker_costs_no_film(service: Service):
     children = service.processes.children("analyze")
 
     service.processes.kill("analyze")
-    wait_for(lambda: not any(_alive(child) for child in children), 5)  # none works on unseen
+    wait_for(lambda: not any(_alive(child) for child in children))  # none works on unseen
     service.processes.start("analyze", command=slow_worker())
 
     service.finished(job)

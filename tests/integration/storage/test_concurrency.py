@@ -74,7 +74,7 @@ def test_processes_read_every_film_once(plain: Repository) -> None:
         child.join()
 
     assert [child.exitcode for child in children] == [0, 0, 0]
-    assert sum(written.get(timeout=5) for _ in children) == 200
+    assert sum(written.get(timeout=60) for _ in children) == 200
     assert all_items(plain, job.id) == {ItemStatus.SUCCEEDED: 200}
     written.close()
 

@@ -28,7 +28,7 @@ def start(script: str, folder: Path) -> Process:
     return Process(command, folder=folder, environment={}, orphan_signal=signal.SIGKILL)
 
 
-def gone(pid: int, seconds: float = 5.0) -> bool:
+def gone(pid: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:

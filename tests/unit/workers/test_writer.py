@@ -14,7 +14,7 @@ def test_a_write_happens_while_the_caller_goes_on():
     writer, may_end, ended = Writer(nullcontext()), threading.Event(), threading.Event()
 
     def write() -> None:
-        may_end.wait(5)
+        may_end.wait(60)
         ended.set()
 
     writer.submit(write)
@@ -43,7 +43,7 @@ def test_the_process_counts_as_busy_until_it_is_written():
     may_end = threading.Event()
     writer = Writer(Hold(crew, 0))
 
-    writer.submit(lambda: may_end.wait(5) and None)
+    writer.submit(lambda: may_end.wait(60) and None)
     assert crew.busy() == [0]
     may_end.set()
     writer.wait()
@@ -65,7 +65,7 @@ def test_a_part_that_failed_is_told_once():
 
 def test_waiting_can_be_limited():
     writer, may_end = Writer(nullcontext()), threading.Event()
-    writer.submit(lambda: may_end.wait(5) and None)
+    writer.submit(lambda: may_end.wait(60) and None)
 
     with pytest.raises(TimeoutError):
         writer.wait(0.01)
