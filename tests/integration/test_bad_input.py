@@ -1,0 +1,153 @@
+"""Bad input through the whole service: it fails alone, with its code; everything else is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lungline.domain import DEFAULT_TENANT
+from lungline.errors import FILM_CODES
+from tests.factories import archives, films
+from tests.factories.archives import KOREAN_NAME, RawEntry
+from tests.factories.whole import Json, Whole, whole_service
+from tests.fixtures.valkey import ValkeyServer
+
+pytestmark = pytest.mark.integration
+
+ZIP = "application/zip"
+BAD_FILMS = {
+    "empty.jpg": (b"", "empty_file"),
+    "text.jpg": (films.text_named_jpg(), "unsupported_format"),
+    "cut.jpg": (films.truncated_jpeg(1), "truncated"),
+    "cut.png": (films.truncated_png(2), "truncated"),
+    "cut.dcm": (films.truncated_dicom(3), "truncated"),
+    "huge.png": (films.huge_png(40_000), "too_many_pixels"),
+    "none.dcm": (films.dicom_without_pixels(), "no_pixels"),
+}
+BAD_ENTRIES = {
+    "secret.jpg": "encrypted_entry",
+    "../../etc/film.jpg": "unsafe_name",
+    "bad.jpg": "wrong_checksum",
+    "inner.zip": "nested_archive",
+    "bomb.png": "suspicious_ratio",
+    "text.jpg": "unsupported_format",
+    "cut.jpg": "truncated",
+    "huge.png": "too_many_pixels",
+    "link.jpg": "special_entry",
+}
+
+
+@pytest.fixture(scope="module")
+def service(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    with whole_service(tmp_path_factory.mktemp("whole"), valkey) as running:
+        yield running
+
+
+def assert_bad_ones_failed_alone(service: Whole, job: Json, expected: dict[str, str]) -> None:
+    """The job has ended with errors; each film has its code and a reason, or was read."""
+    ended = service.finished(job)
+    items = service.items(job)
+    good = [name for name, code in expected.items() if not code]
+    bad = [name for name, code in expected.items() if code]
+    assert ended["status"] == "completed_with_errors"
+    assert (ended["counts"]["succeeded"], ended["counts"]["failed"]) == (len(good), len(bad))
+    assert service.codes(job) == expected
+    for name in good:
+        assert (items[name]["status"], items[name]["error"]) == ("succeeded", None)
+        assert items[name]["prediction"]["top_label"]
+    for name in bad:
+        error = items[name]["error"]
+        assert (items[name]["status"], error["code"]) == ("failed", expected[name])
+        assert error["code"] in FILM_CODES
+        assert error["reason"]
+        assert items[name]["prediction"] is None
+
+
+def test_bad_films_of_a_form_fail_alone(service: Whole) -> None:
+    good = {f"good-{number}.jpg": films.jpeg(100 + number) for number in range(3)}
+
+    job = service.send_form({name: data for name, (data, _) in BAD_FILMS.items()} | good)
+
+    codes = {name: code for name, (_, code) in BAD_FILMS.items()} | dict.fromkeys(good, "")
+    assert_bad_ones_failed_alone(service, job, codes)
+
+
+def test_bad_films_of_an_archive_fail_alone(service: Whole) -> None:
+    good = {f"good-{number}.jpg": films.jpeg(200 + number) for number in range(3)}
+    archive = archives.zip_of({name: data for name, (data, _) in BAD_FILMS.items()} | good)
+
+    job = service.send(archive, ZIP)
+
+    codes = {name: code for name, (_, code) in BAD_FILMS.items()} | dict.fromkeys(good, "")
+    assert_bad_ones_failed_alone(service, job, codes)
+
+
+def test_bad_entries_of_an_archive_fail_alone(service: Whole) -> None:
+    job = service.send(archives.hostile_zip(), ZIP)
+
+    assert_bad_ones_failed_alone(service, job, {"good.jpg": ""} | BAD_ENTRIES)
+    keys = list(service.server.store.keys(""))
+    assert keys
+    assert all(key.startswith(f"{DEFAULT_TENANT}/") for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [(films.truncated_jpeg(8), "image/jpeg"), (films.truncated_png(9), "image/png")],
+)
+def test_a_single_film_that_is_cut_is_a_job_that_failed(
+    data: bytes, content_type: str, service: Whole
+) -> None:
+    job = service.send(data, content_type)
+
+    assert service.finished(job)["status"] == "failed"
+    (item,) = service.items(job).values()
+    assert item["error"]["code"] == "truncated"
+
+
+def test_names_in_the_old_korean_code_page_are_read(service: Whole) -> None:
+    job = service.send(archives.cp949_zip(), ZIP)
+
+    assert service.finished(job)["status"] == "succeeded"
+    assert list(service.items(job)) == [KOREAN_NAME]
+    assert service.codes(job) == {KOREAN_NAME: ""}
+
+
+@pytest.mark.parametrize(
+    ("archive", "code"),
+    [
+        (archives.zip_of_films(3)[:-30], "archive_unreadable"),
+        (archives.zip_of({}), "archive_empty"),
+        (
+            archives.raw_zip([RawEntry(b"a", b"x"), RawEntry(b"a", b"x", offset=0)]),
+            "overlapping_entries",
+        ),
+    ],
+    ids=["cut off", "empty", "overlapping"],
+)
+def test_an_archive_that_is_none_is_a_job_that_failed(
+    archive: bytes, code: str, service: Whole
+) -> None:
+    job = service.finished(service.send(archive, ZIP))
+
+    assert (job["status"], job["error"]["code"]) == ("failed", code)
+    assert job["error"]["reason"]
+
+
+def test_with_the_broker_down_jobs_are_taken_and_run_when_it_is_back(
+    service: Whole, valkey: ValkeyServer
+) -> None:
+    valkey.stop()
+    film = service.send(films.jpeg(300), "image/jpeg")
+    form = service.send_form({f"{n}.jpg": films.jpeg(310 + n) for n in range(3)})
+    archive = service.send(archives.zip_of_films(3, first_seed=320), ZIP)
+    assert service.job(film)["counts"]["queued"] == 1
+    assert service.server.http.get("/readyz").json()["status"] == "degraded"
+
+    valkey.empty()
+    valkey.start()
+
+    for job, count in ((film, 1), (form, 3), (archive, 3)):
+        ended = service.finished(job)
+        assert (ended["status"], ended["counts"]["succeeded"]) == ("succeeded", count)
