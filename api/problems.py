@@ -16,6 +16,7 @@ from lungline.errors import (
     LunglineError,
     MethodNotAllowed,
     NotFound,
+    PartUnavailable,
     TooLarge,
 )
 from lungline.telemetry import get_logger
@@ -66,9 +67,16 @@ def _response(
 
 
 def _on_known(error: LunglineError) -> Response:
-    if error.status >= 500:
+    if isinstance(error, PartUnavailable):
+        # One line: while a part is away, every request ends here.
+        log.warning("request_failed", code=error.code, cause=_first_line(error.__cause__))
+    elif error.status >= 500:
         log.warning("request_failed", code=error.code, exc_info=error.__cause__ is not None)
     return problem(error)
+
+
+def _first_line(cause: BaseException | None) -> str | None:
+    return f"{type(cause).__name__}: {cause}".partition("\n")[0] if cause else None
 
 
 def _on_invalid(error: HTTPError) -> Response:

@@ -29,6 +29,12 @@ def register_trace(app: Flask) -> None:
     app.teardown_request(_clear)
 
 
+def bind_job(job_id: str) -> None:
+    """Put the id of the job that a request made on its further log lines, its own among them."""
+    tokens = structlog.contextvars.bind_contextvars(job_id=job_id)
+    g.log_tokens = {**g.log_tokens, **tokens}
+
+
 def route() -> str:
     """The template of the address (`/v1/jobs/<job_id>`), which names nobody."""
     return request.url_rule.rule if request.url_rule else _NO_ROUTE

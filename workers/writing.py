@@ -39,7 +39,8 @@ def write_batch(
     lease.stop()
     parts.backoff.reset()
     films, seconds = len(batch.items), round(read.seconds, 3)
-    log.info("batch read", films=films, written=written, seconds=seconds)
+    job_ids = sorted({item.job_id for item in batch.items})
+    log.info("batch read", films=films, written=written, seconds=seconds, job_ids=job_ids)
     return None
 
 

@@ -15,6 +15,7 @@ from api.intake.accept import Acceptance
 from api.intake.body import Body, open_body
 from api.intake.kinds import Kind, kind_of
 from api.intake.parameters import read_idempotency_key
+from api.trace import bind_job
 from api.wire import job_wire
 from lungline.errors import (
     ArchiveNotAlone,
@@ -77,6 +78,7 @@ def submit_job() -> tuple[dict[str, Any], int, dict[str, str]]:
         except LunglineError:
             body.discard()
             raise
+    bind_job(created.job.id)
     headers = {"Location": f"/v1/jobs/{created.job.id}", "Cache-Control": "no-store"}
     if created.replayed:
         headers["Idempotency-Replayed"] = "true"

@@ -78,6 +78,12 @@ def test_only_reading_children_carry_a_runtime(service: Service):
     assert all(psutil.Process(pid).memory_info().rss < 200 << 20 for pid in others)
 
 
+def test_the_log_tells_whose_films_were_read(service: Service):
+    job = service.finished(service.submit(many_films(1, 4_000)))
+
+    assert job.id in service.processes.log("analyze").read_text()
+
+
 def test_no_log_line_names_a_film(service: Service):
     logs = "".join(service.processes.log(role).read_text() for role in ROLES)
 

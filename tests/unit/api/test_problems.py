@@ -83,6 +83,29 @@ def test_the_request_id_stands_on_log_lines(
     assert all(line["request_id"] != "abc-1" for line in lines[1:])
 
 
+def test_the_id_of_a_new_job_stands_on_its_request_s_line_and_on_no_other(
+    api: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)))
+    api.client.get("/v1/nothing")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    made, other = [line for line in lines if line["event"] == "request"]
+    assert made["job_id"] == job["id"]
+    assert made["request_id"]
+    assert "job_id" not in other
+
+
+def test_a_part_that_is_away_is_one_line_a_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with service(tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none") as api:
+        api.client.get("/v1/jobs")
+    failed, ended = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (failed["code"], ended["status"]) == ("database_unavailable", 503)
+    assert "OperationalError" in failed["cause"]
+    assert "exception" not in failed
+
+
 def test_every_code_is_explained() -> None:
     api_part, film_part, job_part = re.split(r"^## ", DOCS, flags=re.MULTILINE)[1:]
     known = {
