@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from ml.bundle import Bundle
 from ml.decode import DecodeLimits, Film, decode
 from ml.errors import FilmError
-from ml.lungs import Region, clean_mask, lung_area_share
-from ml.preprocess import classifier_input, lung_region, segmenter_input
+from ml.gate import Gate, Observation, Verdict
+from ml.gate.gate import FILE as GATE
+from ml.lungs import lung_area_share
+from ml.networks.pair import Lungs, NetworkPair
+from ml.quality import quality_flags
 from ml.reading import Finding, Reading
-from ml.runtimes import Runtime, load_runtime
+from ml.runtimes import Classified, Runtime, load_runtime
 
 __all__ = ["Analyzer", "Finding", "Reading"]
 
@@ -28,14 +31,12 @@ networks together; of the largest films, one at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Lungs:
-    """A film reduced to what the classifier needs, once its lungs are known."""
+class _Seen:
+    """A film whose lungs are found, its pixels let go."""
 
-    mask: NDArray[np.uint8]
-    count: int
-    region: Region
-    crop: NDArray[np.float32]
+    lungs: Lungs
     shape: tuple[int, int]
+    flags: tuple[str, ...]
     view: bytes | None
 
 
@@ -46,6 +47,7 @@ class Analyzer:
         bundle: The bundle it reads with.
         runtime_name: What computes the networks.
         limits: What a film may cost.
+        gate: Judges whether a film is of the kind trained on; None: the bundle carries none.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class Analyzer:
         self.bundle = bundle
         self.runtime_name = runtime.name
         self.limits = limits or DecodeLimits()
-        self._runtime = runtime
+        self._networks = NetworkPair(runtime, bundle.preprocessing)
+        self.gate = Gate.load(bundle.file(GATE)) if GATE in bundle.files else None
 
     @classmethod
     def load(
@@ -92,9 +95,13 @@ class Analyzer:
         Returns:
             In the order given, a reading or the error of the film that could not be read.
         """
-        cut = [lungs for wave in self._waves(films) for lungs in self._cut(wave)]
-        readings = iter(self._classify([one for one in cut if isinstance(one, _Lungs)]))
-        return [one if isinstance(one, FilmError) else next(readings) for one in cut]
+        seen = [film for wave in self._waves(films) for film in self._see(wave)]
+        readings = iter(self._classify([one for one in seen if isinstance(one, _Seen)]))
+        return [one if isinstance(one, FilmError) else next(readings) for one in seen]
+
+    def observe(self, films: Sequence[NDArray[np.uint8]]) -> list[Observation]:
+        """Give what the gate sees of decoded films, grey and of any size."""
+        return self._networks.observe(films)
 
     def _waves(self, films: Sequence[bytes]) -> Iterator[list[Film | FilmError]]:
         """Decode films, as many at a time as may be held."""
@@ -116,57 +123,45 @@ class Analyzer:
         except FilmError as error:
             return error
 
-    def _cut(self, wave: list[Film | FilmError]) -> list[_Lungs | FilmError]:
+    def _see(self, wave: list[Film | FilmError]) -> list[_Seen | FilmError]:
         """Find the lungs of a wave of films and keep of each what the classifier needs."""
-        films = [one for one in wave if isinstance(one, Film)]
-        if not films:
-            return [one for one in wave if isinstance(one, FilmError)]
-        p = self.bundle.preprocessing
-        inputs = np.stack([segmenter_input(film.pixels, p) for film in films])
-        maps = iter(self._runtime.segment(inputs))
-        return [one if isinstance(one, FilmError) else self._lungs(one, next(maps)) for one in wave]
+        films = [one.pixels for one in wave if isinstance(one, Film)]
+        lungs = iter(self._networks.find_lungs(films))
+        return [one if isinstance(one, FilmError) else _seen(one, next(lungs)) for one in wave]
 
-    def _lungs(self, film: Film, probability: NDArray[np.float32]) -> _Lungs:
-        p = self.bundle.preprocessing
-        mask, count = clean_mask(probability)
-        region = lung_region(mask, p)
-        crop = classifier_input(film.pixels, region, p)
-        height, width = film.pixels.shape
-        return _Lungs(mask, count, region, crop, (height, width), _view(film))
-
-    def _classify(self, films: list[_Lungs]) -> list[Reading]:
+    def _classify(self, films: list[_Seen]) -> list[Reading]:
         if not films:
             return []
-        seen = self._runtime.classify(np.stack([film.crop for film in films]))
-        probabilities = softmax(seen.logits / self.bundle.temperature)
+        said = self._networks.classify([film.lungs for film in films])
+        probabilities = softmax(said.logits / self.bundle.temperature)
         return [
-            self._reading(film, scores, shares, np.moveaxis(maps, -1, 0))
-            for film, scores, shares, maps in zip(
-                films, seen.logits, probabilities, seen.activation, strict=True
-            )
+            self._reading(film, said, index, probabilities[index])
+            for index, film in enumerate(films)
         ]
 
     def _reading(
-        self,
-        film: _Lungs,
-        scores: NDArray[np.float32],
-        probabilities: NDArray[np.float64],
-        activation: NDArray[np.float32],
+        self, film: _Seen, said: Classified, index: int, probabilities: NDArray[np.float64]
     ) -> Reading:
-        findings = self._findings(scores, probabilities)
+        findings = self._findings(said.logits[index], probabilities)
+        verdict = self._judge(Observation(said.features[index], film.lungs.numbers))
         height, width = film.shape
         return Reading(
             findings=findings,
             top_label=findings[int(np.argmax(probabilities))].label,
-            lung_mask=film.mask,
-            lung_count=film.count,
-            lung_area_share=lung_area_share(film.mask),
-            region=film.region,
-            activation=np.ascontiguousarray(activation),
+            lung_mask=film.lungs.mask,
+            lung_count=film.lungs.count,
+            lung_area_share=lung_area_share(film.lungs.mask),
+            region=film.lungs.region,
+            activation=np.ascontiguousarray(np.moveaxis(said.activation[index], -1, 0)),
             width=width,
             height=height,
             view=film.view,
+            in_distribution=verdict.in_distribution if verdict else None,
+            flags=(verdict.flags if verdict else ()) + film.flags,
         )
+
+    def _judge(self, film: Observation) -> Verdict | None:
+        return self.gate.judge(film) if self.gate else None
 
     def _findings(
         self, scores: NDArray[np.float32], probabilities: NDArray[np.float64]
@@ -189,6 +184,12 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     exponentials = np.exp(shifted)
     probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
     return probabilities
+
+
+def _seen(film: Film, lungs: Lungs) -> _Seen:
+    height, width = film.pixels.shape
+    flags = quality_flags(film.pixels, lungs.mask, lungs.count)
+    return _Seen(lungs, (height, width), flags, _view(film))
 
 
 def _view(film: Film) -> bytes | None:

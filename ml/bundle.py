@@ -8,6 +8,7 @@ Layout, format 1::
                                    features (n, f), activation (n, h, w, labels)
     openvino/segmenter.xml .bin    the same two, exported for the CPU runtime
     openvino/classifier.xml .bin
+    gate.npz                       what is no film of the kind trained on (optional)
     MODEL_CARD.md                  for people
 
 `manifest.json` holds `format` (this layout's number), name and version, the label set in its order,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,12 @@ from ml.datasets import LABELS
 from ml.evaluation.calibration import fit_temperature, operating_thresholds
 from ml.evaluation.metrics import calibration_error, sensitivity_specificity
 from ml.export import KERAS_FILE, OPENVINO_FILE
+from ml.gate.fitting import GateSettings, fit_gate
+from ml.gate.gate import FILE as GATE
 from ml.model_card import model_card
+from ml.networks.pair import NetworkPair
 from ml.preprocess import Preprocessing
+from ml.runtimes import load_runtime
 from ml.training.batches import clean_inputs, perturbed_inputs
 from ml.training.classifier import PERTURBED_SEEDS, judge_logits
 from ml.training.prepare import PreparedFilms
@@ -42,8 +47,11 @@ def publish(
     name: str,
     version: str,
     show: Show = print,
+    gate: GateSettings | None = None,
 ) -> Bundle:
     """Put two exported runs into a bundle folder, calibrated on their validation films.
+
+    The gate is fitted last, on the training films, through the networks as they are served.
 
     Args:
         classifier: An exported classifier run, with its prepared validation films.
@@ -52,33 +60,42 @@ def publish(
         name: The bundle's name.
         version: The bundle's version.
         show: Takes lines of progress.
+        gate: How the gate is fitted; None for the usual way.
 
     Raises:
-        ValueError: A run was not exported, or has no prepared validation films.
+        ValueError: A run was not exported, or has no prepared films.
     """
+    gate = gate or GateSettings()
     sources = {"segmenter": segmenter.path / "export", "classifier": classifier.path / "export"}
     for source in sources.values():
         if not (source / OPENVINO_FILE).is_file():
             raise ValueError(f"{source} is not there: run `python -m ml export {source.parent}`")
-    size, logits = _validation_logits(sources["classifier"] / KERAS_FILE, _validation(classifier))
+    train, validation = (_prepared(classifier, part) for part in ("train", "validation"))
+    size, logits = _validation_logits(sources["classifier"] / KERAS_FILE, validation)
     calibrated = calibrate(logits)
     show(f"calibrated on validation: {calibrated}")
     shutil.rmtree(folder, ignore_errors=True)
     _copy_models(sources, folder)
-    return describe(
-        folder,
-        {
-            "name": name,
-            "version": version,
-            "labels": LABEL_SET,
-            "thresholds": dict(zip(LABELS, calibrated["thresholds"], strict=True)),
-            "temperature": calibrated["temperature"],
-            "preprocessing": Preprocessing(classifier_size=size),
-            "metrics": {"validation": calibrated["validation"]},
-            "training": {"segmenter": _facts(segmenter), "classifier": _facts(classifier)},
-            "licence": LICENCE,
+    described = {
+        "name": name,
+        "version": version,
+        "labels": LABEL_SET,
+        "thresholds": dict(zip(LABELS, calibrated["thresholds"], strict=True)),
+        "temperature": calibrated["temperature"],
+        "preprocessing": Preprocessing(classifier_size=size),
+        "metrics": {"validation": calibrated["validation"]},
+        "training": {
+            "segmenter": _facts(segmenter),
+            "classifier": _facts(classifier),
+            "gate": {"settings": asdict(gate)},
         },
-    )
+        "licence": LICENCE,
+    }
+    ungated = describe(folder, described)
+    networks = NetworkPair(load_runtime("openvino", ungated), ungated.preprocessing)
+    fitted = fit_gate(list(train.films), list(validation.films), networks.observe, gate, show)
+    fitted.save(folder / GATE)
+    return describe(folder, described)
 
 
 def record_figures(bundle: Bundle, part: str, figures: dict[str, Any]) -> Bundle:
@@ -132,8 +149,8 @@ def _figures(
     return {"films": len(truth)} | {key: round(value, 4) for key, value in scores.items()}
 
 
-def _validation(run: RunFolder) -> PreparedFilms:
-    path = run.path / "prepared" / "validation.npz"
+def _prepared(run: RunFolder, part: str) -> PreparedFilms:
+    path = run.path / "prepared" / f"{part}.npz"
     if not path.is_file():
         raise ValueError(f"{path} is not there: publish needs the folder the run was trained in")
     with np.load(path, allow_pickle=False) as kept:

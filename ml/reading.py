@@ -43,8 +43,10 @@ class Reading:
         height: Of the film, pixels, upright.
         view: An 8-bit PNG of the film, at most `VIEW_SIDE` a side, where a browser cannot show
             the stored bytes; else None.
-        in_distribution: None: the bundle carries no gate.
-        flags: Quality flags.
+        in_distribution: The film is of the kind the bundle was trained on; None: the bundle
+            carries no gate.
+        flags: Why it is not (`ml.gate.gate.REASONS`), or that it only just is; then what else
+            makes its findings doubtful (`ml.quality`).
     """
 
     findings: tuple[Finding, ...]

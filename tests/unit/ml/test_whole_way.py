@@ -74,5 +74,6 @@ def test_data_become_a_scored_bundle(tmp_path: Path) -> None:
     readings = [
         Analyzer.load(after.path, name).read([film])[0] for name in ("openvino", "tensorflow")
     ]
+    assert all(reading.in_distribution is not None for reading in readings)
     scores = [[finding.score for finding in reading.findings] for reading in readings]
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-4)
