@@ -16,6 +16,7 @@ from lungline.cli.console import amount
 
 MOST_ROWS = 40
 BAR_CELLS = 12  # with a demo film's name a row fits into 80 columns
+OUT = "out_of_distribution"
 RESEARCH_NOTE = "For research only: no finding here is a diagnosis."
 
 Row = Mapping[str, Any]
@@ -31,6 +32,7 @@ class Findings:
         labels: How often each label came first.
         errors: How often each error code ended an item.
         statuses: How many items ended in each status.
+        flags: How often a film was called out of distribution, and how often each flag was set.
     """
 
     first: list[Row] = field(default_factory=list)
@@ -38,6 +40,7 @@ class Findings:
     labels: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     statuses: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: Row) -> None:
         """Count one row, and keep it while there is room."""
@@ -45,6 +48,9 @@ class Findings:
         self.statuses[row["status"]] += 1
         if row.get("top_label"):
             self.labels[row["top_label"]] += 1
+        if row.get("in_distribution") is False:
+            self.flags[OUT] += 1
+        self.flags.update(row.get("flags") or ())
         if row.get("error_code"):
             self.errors[row["error_code"]] += 1
         if len(self.first) < MOST_ROWS:
@@ -68,6 +74,7 @@ def show_findings(console: Console, findings: Findings) -> None:
     for title, counts in (
         ("Findings", findings.labels),
         ("Films", findings.statuses),
+        ("Flagged", findings.flags),
         ("Not read", findings.errors),
     ):
         if counts:
@@ -94,8 +101,12 @@ def _cells(row: Row) -> tuple[Text, Text]:
     probability = float(row["probabilities"][label])
     # A label that comes first but stays below its threshold is no positive finding.
     positive = any(item["label"] == label and item["positive"] for item in row["findings"])
-    style = "" if positive else "dim"
-    return Text(_spaced(label), style), _bar(probability)
+    finding = Text(_spaced(label), "" if positive else "dim")
+    if row.get("in_distribution") is False:
+        # What the networks say of such a picture means nothing; the label stays, so that nobody
+        # thinks it was not read.
+        return finding.append(f"\n{_spaced(OUT)}", "yellow"), _bar(probability)
+    return finding, _bar(probability)
 
 
 def _bar(probability: float) -> Text:

@@ -46,6 +46,20 @@ def test_table_has_name_label_probability_and_a_bar() -> None:
     assert line.split() == ["a.png", "normal", "0.750", "█" * 9 + "░" * 3]
 
 
+def test_film_of_another_kind_is_called_out_and_flags_are_counted() -> None:
+    text = shown(
+        row(),
+        row("hip.png", in_distribution=False, flags=["unlike_training_films", "low_contrast"]),
+        row("dark.png", in_distribution=True, flags=["low_contrast"]),
+    )
+
+    lines = text.splitlines()
+    (hip,) = [number for number, line in enumerate(lines) if line.startswith("hip.png")]
+    assert lines[hip + 1].strip() == "out of distribution"
+    assert text.count("out of distribution") == 2
+    assert "Flagged: 2 low contrast, 1 out of distribution, 1 unlike training films" in text
+
+
 def test_film_that_was_not_read_says_why() -> None:
     text = shown(row(), row("b.png", None))
 
