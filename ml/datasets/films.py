@@ -1,12 +1,11 @@
-"""Labelled films as a data set's `manifest.csv` lists them."""
+"""A film of a data set with what is known about it."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
 LABELS = ("normal", "bacterial_pneumonia", "viral_pneumonia")
-_BY_ETIOLOGY = {"none": 0, "bacteria": 1, "virus": 2}
-_COLUMNS = {"image", "lung_mask", "etiology", "split", "patient_id"}
+PNEUMONIA = -1
+"""In place of a label's index: pneumonia, and the data set does not say of which kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +15,13 @@ class LabelledFilm:
     Attributes:
         image: The film's file.
         mask: Its human-made lung mask, where there is one.
-        label: Index into `LABELS`.
+        label: Index into the label set; `PNEUMONIA` where only that is known.
         patient: Whose film it is, within the data set.
         sure_mask: True where film and mask were paired by more than order and looks.
+        age_group: Of the patient, where the data set says.
+        sex: `female` or `male`, where the data set says.
+        original_size: (width, height) of the film in pixels before the data set scaled it, where
+            the data set says.
     """
 
     image: Path
@@ -26,39 +29,6 @@ class LabelledFilm:
     label: int
     patient: str
     sure_mask: bool
-
-
-def read_manifest(folder: Path, split: str) -> list[LabelledFilm]:
-    """Read the films of one split, exact duplicates left out, in the manifest's order.
-
-    Args:
-        folder: The data set's folder, which holds `manifest.csv`.
-        split: `train` or `test`.
-
-    Raises:
-        ValueError: The manifest is missing, lacks columns, or has no film of this split.
-    """
-    path = folder / "manifest.csv"
-    if not path.is_file():
-        raise ValueError(f"{path} is not there; --data must name a folder that holds manifest.csv")
-    with path.open(newline="", encoding="utf-8") as lines:
-        rows = csv.DictReader(lines)
-        missing = _COLUMNS - set(rows.fieldnames or ())
-        if missing:
-            raise ValueError(f"{path} lacks the columns {', '.join(sorted(missing))}")
-        chosen = [row for row in rows if row["split"] == split]
-    if not chosen:
-        raise ValueError(f"{path} lists no film of the split '{split}'")
-    return [_film(folder, row) for row in chosen if split == "test" or not row.get("duplicate_of")]
-
-
-def _film(folder: Path, row: dict[str, str]) -> LabelledFilm:
-    if row["etiology"] not in _BY_ETIOLOGY:
-        raise ValueError(f"{row['image']}: unknown etiology '{row['etiology']}'")
-    return LabelledFilm(
-        image=folder / row["image"],
-        mask=folder / row["lung_mask"] if row["lung_mask"] else None,
-        label=_BY_ETIOLOGY[row["etiology"]],
-        patient=row["patient_id"],
-        sure_mask=row.get("lung_mask_evidence", "").startswith("dims"),
-    )
+    age_group: str | None = None
+    sex: str | None = None
+    original_size: tuple[int, int] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,23 @@ SIDE = 96
 _KINDS = (("NORMAL", "none"), ("PNEUMONIA", "bacteria"), ("PNEUMONIA", "virus"))
 
 
-def write_dataset(folder: Path, patients: int = 6, films_each: int = 2, test: int = 2) -> Path:
-    """Write `patients` patients of each label to train on, and `test` films of each to test."""
+SPLIT = {"settings": {"seed": 1, "validation": 0.34}}
+TRAINING = {"segmenter": SPLIT, "classifier": SPLIT}
+"""What the manifest of a bundle says that was trained on two thirds of the train part."""
+
+
+def write_dataset(
+    folder: Path, patients: int = 6, films_each: int = 2, test: int = 2, told: bool = False
+) -> Path:
+    """Write `patients` patients of each label to train on, and `test` films of each to test.
+
+    Args:
+        folder: Made where it is not there.
+        patients: Of each label, in the train part.
+        films_each: Films of each of these.
+        test: Patients of each label with one film, in the test part.
+        told: The manifest tells age and sex.
+    """
     rng = np.random.default_rng(4)
     rows = []
     for kind, (label, etiology) in enumerate(_KINDS):
@@ -33,12 +49,26 @@ def write_dataset(folder: Path, patients: int = 6, films_each: int = 2, test: in
                             "patient_id": f"{split}-{etiology}-{person}",
                             "duplicate_of": "",
                             "lung_mask_evidence": "dims+order",
+                            "orig_width": 1000 + 50 * person + 10 * number,
+                            "orig_height": 900,
                         }
+                        | ({"sex": "FM"[person % 2], "age": 1 + person} if told else {})
                     )
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+    return folder
+
+
+def write_folders(folder: Path, names: Sequence[str], films: int = 3) -> Path:
+    """Write a folder of films for each of the names, by turns of the three kinds."""
+    rng = np.random.default_rng(5)
+    for kind, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        for number in range(films):
+            film, _ = draw_film(kind % len(_KINDS), rng)
+            assert cv2.imwrite(str(folder / name / f"{kind}-{number}.png"), film)
     return folder
 
 
