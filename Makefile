@@ -70,6 +70,10 @@ test-unit: $(VENV)/.dev ## Run the quick tests only
 bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
 	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)
 
+.PHONY: pictures
+pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
+	@$(BIN)/python -m docs.pictures
+
 .PHONY: constraints
 constraints: ## Write the constraint file anew from the newest releases that fit
 	@$(PYTHON) -m venv --clear .venv-constraints

@@ -143,6 +143,7 @@ function drawJob(job) {
   const over = OVER.includes(job.status);
   const total = job.expansion?.entries_total ?? counts.total;
   const part = (count) => (total ? (100 * count) / total : 0);
+  $("job").hidden = false;
   $("job-title").textContent = job.name || "Job";
   $("job-status").textContent = words(job.status);
   $("job-bar").style.width = `${part(counts.succeeded)}%`;
@@ -267,7 +268,7 @@ function route() {
   $("films").replaceChildren();
   $("job-title").textContent = "";
   $("submit").hidden = Boolean(id);
-  $("job").hidden = !id;
+  $("job").hidden = true; // until there is a job to show
   $("recent").hidden = true;
   current = id ? { id, shown: PAGE, filter: "", timer: 0 } : null;
   $("filter").value = "";

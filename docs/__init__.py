@@ -1,0 +1,1 @@
+"""The documents; `python -m docs.pictures` takes their pictures."""

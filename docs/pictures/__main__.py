@@ -1,0 +1,68 @@
+"""`python -m docs.pictures`: read the demo films, and take pictures of what a user sees."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from docs.pictures.browser import find_browser, picture
+from docs.pictures.terminal import terminal_page
+from lungline.cli.demo import DEMO_FILMS
+from lungline.cli.findings import Findings, read_findings
+from lungline.cli.service import page_address
+from lungline.client import JobOptions, LunglineClient, gather
+from lungline.settings import load_settings
+from lungline.stack import open_stack
+from lungline.stack.checkout import find_checkout
+
+HERE = Path(__file__).resolve().parent
+PAGE_WIDTH, PAGE_HEIGHT = 1280, 860
+COLOURS = 256
+LARGEST_BYTES = 300_000
+
+
+def main() -> int:
+    """Make both pictures; return the exit status."""
+    browser = find_browser()
+    if browser is None:
+        print("The pictures need Chromium: install the package `chromium`.", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="lungline-pictures-") as folder:
+        settings = load_settings(data_dir=Path(folder), api_port=0)
+        with open_stack(settings) as supervisor:
+            supervisor.ready.wait()
+            findings, address = _read_demo_films(supervisor.plan.settings.url)
+            _take(browser, address, HERE / "page.png", PAGE_WIDTH, PAGE_HEIGHT)
+        html, width, height = terminal_page(findings)
+        page = Path(folder, "terminal.html")
+        page.write_text(html, encoding="utf-8")
+        _take(browser, page.as_uri(), HERE / "terminal.png", width, height)
+    return 0
+
+
+def _read_demo_films(url: str) -> tuple[Findings, str]:
+    with LunglineClient(url) as client:
+        films = gather([find_checkout() / DEMO_FILMS]).films
+        job = client.submit_films(films, JobOptions(name=f"{len(films)} synthetic demo films"))
+        *_, job = client.watch(job.id)
+        with client.results(job.id, "ndjson") as pieces:
+            return read_findings(pieces), page_address(url, job.id)
+
+
+def _take(browser: str, url: str, file: Path, width: int, height: int) -> None:
+    """Take a picture, in so few colours that the repository stays small."""
+    picture(browser, url, file, width, height)
+    with Image.open(file) as taken:
+        small = taken.convert("RGB").quantize(COLOURS)
+    small.save(file, optimize=True)
+    size = file.stat().st_size
+    if size > LARGEST_BYTES:
+        raise SystemExit(f"{file.name} has {size:,} bytes: take fewer colours, or less of the page")
+    print(f"{file.relative_to(Path.cwd())}  {width} x {height}, {size:,} bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
