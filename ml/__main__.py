@@ -6,9 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ml.evaluation.commands import evaluate
+from ml.gate.commands import outliers
+from ml.one_line_errors import OneLineErrors
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+app = typer.Typer(cls=OneLineErrors, no_args_is_help=True, add_completion=False, help=__doc__)
 train = typer.Typer(no_args_is_help=True, help="Train a network; the same command continues.")
 app.add_typer(train, name="train")
 
@@ -86,42 +90,6 @@ def publish(
 
 
 @app.command()
-def evaluate(
-    bundle: Annotated[Path, typer.Argument(help="Folder of the bundle to judge.")],
-    data: Data,
-    out: Annotated[Path, typer.Option(help="Folder for figures.json.")],
-    split: Annotated[str, typer.Option(help="Part of the data set: train or test.")] = "test",
-    runtime: Annotated[str, typer.Option(help="openvino or tensorflow.")] = "openvino",
-    write_manifest: Annotated[
-        bool, typer.Option(help="Record the figures in the manifest and the model card.")
-    ] = False,
-) -> None:
-    """Read a data set with a bundle, print the figures, write them as JSON.
-
-    Each scoring of a test part adds a line to SCORINGS.md beside the bundle: score the bundle
-    that is to be kept, not one after another to choose among them.
-    """
-    from datetime import UTC, datetime
-
-    from ml.analyzer import Analyzer
-    from ml.datasets import read_manifest
-    from ml.evaluation.evaluate import evaluate as evaluate_films
-    from ml.evaluation.report import log_scoring, table, write_json
-
-    analyzer = Analyzer.load(bundle, runtime)
-    figures = evaluate_films(analyzer, read_manifest(data, split), typer.echo)
-    typer.echo(table(figures))
-    write_json(out / "figures.json", analyzer.bundle, {"split": split, "runtime": runtime}, figures)
-    if split == "test":
-        log = bundle.parent / "SCORINGS.md"
-        log_scoring(log, analyzer.bundle, runtime, figures, datetime.now(UTC))
-    if write_manifest:
-        from ml.publish import record_figures
-
-        typer.echo(f"checksum now {record_figures(analyzer.bundle, split, figures).checksum}")
-
-
-@app.command()
 def demo_films(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder for the films.")] = Path("ml/demofilms/films"),
@@ -133,6 +101,12 @@ def demo_films(
 
     make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
 
+
+for judging in (
+    evaluate,
+    outliers,
+):
+    app.command()(judging)
 
 if __name__ == "__main__":
     app()

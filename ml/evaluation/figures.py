@@ -1,103 +1,102 @@
-"""The figures of an evaluation, from labels, probabilities and masks."""
+"""The figures of an evaluation, each with its standard error and 95 % interval."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.evaluation.metrics import (
-    Floats,
-    Labels,
-    auc,
-    calibration_error,
-    confusion,
-    macro_f1,
-    sensitivity_specificity,
-)
+from ml.datasets import LabelledFilm
+from ml.evaluation.answers import Answers
+from ml.evaluation.bootstrap import RESAMPLES, spreads
+from ml.evaluation.metrics import confusion
+from ml.evaluation.statistics import statistics
 
 DIGITS = 4
+FEWEST = 10
+"""A subgroup of fewer films tells nothing; only its size is reported."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What a bundle said about films whose labels are known; label 0 is `normal`.
+def compute_figures(
+    answers: Answers,
+    labels: Sequence[str],
+    films: Sequence[LabelledFilm] = (),
+    resamples: int = RESAMPLES,
+) -> dict[str, Any]:
+    """Compute all figures; `ml.evaluation.statistics` says what each means.
 
-    Attributes:
-        truth: (n,) label indices.
-        probability: (n, labels), calibrated.
-        normal_called: (n,) True where the finding `normal` is positive.
-        dice: Dice coefficient of each film that has a human-made mask.
-        iou: Intersection over union of the same.
-        lung_counts: (n,) lungs found.
+    Beside each figure `NAME` stand `NAME_se`, its standard error, and `NAME_ci95`, both by
+    resampling patients. A figure that the films cannot give is left out.
+
+    Args:
+        answers: What the bundle said.
+        labels: Its label set; the first is `normal`.
+        films: The same films, which tell the subgroups; none where empty.
+        resamples: Of the bootstrap.
     """
-
-    truth: Labels
-    probability: Floats
-    normal_called: NDArray[np.bool_]
-    dice: Sequence[float]
-    iou: Sequence[float]
-    lung_counts: Sequence[int]
-
-
-def compute_figures(answers: Answers, labels: Sequence[str]) -> dict[str, Any]:
-    """Compute all figures; `metrics` says what each means.
-
-    Any pneumonia is judged at the manifest's default threshold, the labels by the largest
-    probability.
-    """
-    truth, probability = answers.truth, answers.probability
-    counts = confusion(truth, probability.argmax(axis=1), len(labels))
-    figures = {
-        "films": len(truth),
-        "any_pneumonia": _any_pneumonia(answers),
-        "bacterial_against_viral": _bacterial_against_viral(truth, probability),
-        "labels": {
-            "accuracy": _round(np.trace(counts) / len(truth)),
-            "macro_f1": _round(macro_f1(counts)),
-            "calibration_error": _round(calibration_error(truth, probability)),
-            "confusion": {"order": list(labels), "rows_true": counts.tolist()},
-        },
-        "lungs": _lungs(answers),
+    figures = with_spreads(answers, labels, resamples)
+    known = answers.take(answers.truth >= 0)
+    counts = confusion(known.truth, known.said, len(labels))
+    figures.setdefault("labels", {})["confusion"] = {
+        "order": list(labels),
+        "rows_true": counts.tolist(),
     }
+    for label, own in zip(labels, counts, strict=True):
+        by_label = figures.setdefault("by_label", {})
+        by_label[label] = {"films": int(own.sum())} | by_label.get(label, {})
+    lungs = figures["lungs"]
+    lungs["films_with_mask"] = int(np.isfinite(answers.dice).sum())
+    lungs["films_by_count"] = {str(n): int((answers.lung_count == n).sum()) for n in range(3)}
+    groups = _subgroups(answers, labels, films, resamples)
+    return figures | ({"subgroups": groups} if groups else {})
+
+
+def with_spreads(answers: Answers, labels: Sequence[str], resamples: int) -> dict[str, Any]:
+    """Compute the numeric figures of some films, nested by the dots in their names."""
+    point = statistics(answers, labels)
+    spread = spreads(
+        answers.patient, lambda places: statistics(answers.take(places), labels), resamples
+    )
+    sizes = {"films": len(answers), "patients": len(set(answers.patient.tolist()))}
+    figures: dict[str, Any] = sizes | {"positive_films": int(answers.sick.sum())}
+    for name, value in point.items():
+        if np.isfinite(value):
+            _put(figures, name, round_figure(value))
+            if name in spread:
+                _put(figures, f"{name}_se", round_figure(spread[name].error))
+                ends = [round_figure(end) for end in (spread[name].low, spread[name].high)]
+                _put(figures, f"{name}_ci95", ends)
     return figures
 
 
-def _any_pneumonia(answers: Answers) -> dict[str, float]:
-    positive = answers.truth > 0
-    called = ~answers.normal_called
-    sensitivity, specificity = sensitivity_specificity(positive, called)
-    return {
-        "auc": _round(auc(positive, 1.0 - answers.probability[:, 0])),
-        "accuracy": _round(np.mean(positive == called)),
-        "sensitivity": _round(sensitivity),
-        "specificity": _round(specificity),
-    }
-
-
-def _bacterial_against_viral(truth: Labels, probability: Floats) -> dict[str, float]:
-    """Judge pneumonia films alone, by which of the two is the more probable."""
-    sick = truth > 0
-    lean = probability[sick, 1] - probability[sick, 2]
-    bacterial = truth[sick] == 1
-    return {
-        "auc": _round(auc(bacterial, lean)),
-        "accuracy": _round(np.mean((lean > 0) == bacterial)),
-    }
-
-
-def _lungs(answers: Answers) -> dict[str, float]:
-    figures: dict[str, float] = {
-        "two_lungs_share": _round(np.mean(np.asarray(answers.lung_counts) == 2)),
-        "films_with_mask": len(answers.dice),
-    }
-    if answers.dice:
-        for name, values in (("dice", answers.dice), ("iou", answers.iou)):
-            figures[f"{name}_mean"] = _round(np.mean(values))
-            figures[f"{name}_p5"] = _round(np.percentile(values, 5))
-    return figures
-
-
-def _round(value: Any) -> float:
+def round_figure(value: float) -> float:
+    """Round to what is reported."""
     return round(float(value), DIGITS)
+
+
+def _put(figures: dict[str, Any], name: str, value: Any) -> None:
+    *path, last = name.split(".")
+    for step in path:
+        figures = figures.setdefault(step, {})
+    figures[last] = value
+
+
+def _subgroups(
+    answers: Answers, labels: Sequence[str], films: Sequence[LabelledFilm], resamples: int
+) -> dict[str, Any]:
+    """Judge each age group and sex that the data set names, by itself."""
+    groups: dict[str, Any] = {}
+    for kind in ("age_group", "sex"):
+        known = np.array([getattr(film, kind) or "" for film in films], dtype=np.str_)
+        for name in sorted(set(known.tolist()) - {""}):
+            chosen: NDArray[np.bool_] = known == name
+            figures = _subgroup(answers.take(chosen), labels, resamples)
+            groups.setdefault(kind, {})[name] = figures
+    return groups
+
+
+def _subgroup(answers: Answers, labels: Sequence[str], resamples: int) -> Mapping[str, Any]:
+    if len(answers) < FEWEST:
+        return {"films": len(answers)}
+    figures = with_spreads(answers, labels, resamples)
+    return {name: value for name, value in figures.items() if name != "by_label"}

@@ -24,9 +24,21 @@ def auc(positive: Flags, score: Floats) -> float:
     n = len(positive) - p
     if p == 0 or n == 0:
         return float("nan")
-    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    return float((np.sum(ranks[positive]) - p * (p + 1) / 2) / (p * n))
+    return float((np.sum(ranks(score)[positive]) - p * (p + 1) / 2) / (p * n))
+
+
+def ranks(values: Floats) -> Floats:
+    """Rank values from 1, equal ones at the mean of their ranks."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    shared: Floats = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+    return shared
+
+
+def spearman(a: Floats, b: Floats) -> float:
+    """Rank correlation, -1..1; NaN where one of the two is constant or there is nothing."""
+    x, y = (ranks(values) - (len(values) + 1) / 2 for values in (a, b))
+    spread = np.sqrt(np.sum(x * x) * np.sum(y * y))
+    return float(np.sum(x * y) / spread) if spread > 0 else float("nan")
 
 
 def confusion(truth: Labels, predicted: Labels, labels: int) -> NDArray[np.int64]:
@@ -50,18 +62,31 @@ def calibration_error(truth: Labels, probability: Floats, bins: int = 15) -> flo
         probability: (n, labels), rows sum to 1.
         bins: Number of bins of confidence.
     """
-    confidence = probability.max(axis=1)
     right = probability.argmax(axis=1) == truth
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(np.sum(right[place == b])) - float(np.sum(confidence[place == b])))
-        for b in range(bins)
-    ]
-    return sum(gaps) / len(truth)
+    return binary_calibration_error(right, probability.max(axis=1), bins)
+
+
+def binary_calibration_error(happened: Flags, probability: Floats, bins: int = 15) -> float:
+    """Expected calibration error of one event's probability, equal-width bins.
+
+    Args:
+        happened: (n,) whether it did.
+        probability: (n,) said before, 0..1.
+        bins: Number of bins of probability.
+    """
+    place = probability_bins(probability, bins)
+    gaps = np.bincount(place, weights=happened - probability, minlength=bins)
+    return float(np.sum(np.abs(gaps))) / len(happened)
+
+
+def probability_bins(probability: Floats, bins: int) -> Labels:
+    """Give the equal-width bin that each probability (0..1) falls into, 0..bins - 1."""
+    places: Labels = np.minimum((probability * bins).astype(np.int64), bins - 1)
+    return places
 
 
 def sensitivity_specificity(positive: Flags, called: Flags) -> tuple[float, float]:
-    """Share of positives that were called, share of negatives that were not."""
+    """Share of positives that were called, share of negatives that were not; 0 of none is 0."""
     return (
         float(np.sum(positive & called)) / max(1, int(np.sum(positive))),
         float(np.sum(~positive & ~called)) / max(1, int(np.sum(~positive))),

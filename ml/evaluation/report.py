@@ -1,67 +1,123 @@
-"""Where figures go: a table for the terminal, JSON, and the log of scorings."""
+"""The report of an evaluation: JSON for programs, one HTML page for people, a line a film."""
 
+import base64
+import csv
 import json
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jinja2
+
 from ml.bundle import Bundle
+from ml.evaluation.evaluate import Evaluation
+from ml.evaluation.plots import PLOTS
+from ml.evaluation.tables import Row, rows
 
-SCORINGS_HEADER = """# Scorings of test parts
+_HERE = Path(__file__).parent
+_HEADLINE = ("any_pneumonia", "bacterial_against_viral", "labels", "lungs", "gate")
+_TITLES = {
+    "any_pneumonia": "Any pneumonia against normal, at the default threshold",
+    "bacterial_against_viral": "Bacterial against viral, by the more probable",
+    "labels": "All labels, by the most probable",
+    "lungs": "Lungs",
+    "gate": "Out-of-distribution gate",
+}
+_NAMES = {
+    "auc": "AUC",
+    "macro_f1": "macro F1",
+    "two_lungs_share": "films with two lungs found",
+    "area_share_mean": "mean lung area, share of the film",
+    "human_area_share_mean": "the same, as drawn by a person",
+    "dice_mean": "Dice, mean",
+    "dice_p5": "Dice, 5th percentile",
+    "iou_mean": "IoU, mean",
+    "iou_p5": "IoU, 5th percentile",
+    "films_by_count.0": "films with no lung found",
+    "films_by_count.1": "films with one lung found",
+    "films_by_count.2": "films with two lungs found",
+    "in_distribution_share": "films let in",
+}
+Pictures = Mapping[str, Mapping[str, Path]]
 
-Each time a bundle is scored on the test part of a data set, `python -m ml evaluate` adds a line
-here, so that nobody can choose among many scorings without its being seen.
 
-| date (UTC) | bundle | checksum when scored | runtime | films | AUC any pneumonia | accuracy \
-| sensitivity | specificity | AUC bacterial/viral | macro F1 | calibration error | Dice |
-|---|---|---|---|---|---|---|---|---|---|---|---|---|
-"""
+def write_json(
+    path: Path, bundle: Bundle, context: Mapping[str, str], figures: Mapping[str, Any]
+) -> None:
+    """Write figures with what they are figures of.
 
-
-def table(figures: dict[str, Any]) -> str:
-    """Lay figures out as aligned lines, one figure each."""
-    rows = list(_flatten(figures))
-    width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
-
-
-def write_json(path: Path, bundle: Bundle, context: dict[str, str], figures: Any) -> None:
-    """Write figures with what they are figures of."""
+    Args:
+        path: The file; its folder is made.
+        bundle: What was judged.
+        context: On what and how: data, split, runtime, precision.
+        figures: As `ml.evaluation.figures` computes them.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"bundle": bundle.key, "checksum": bundle.checksum, **context, "figures": figures}
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def log_scoring(
-    path: Path, bundle: Bundle, runtime: str, figures: dict[str, Any], now: datetime
+def write_html(
+    path: Path,
+    bundle: Bundle,
+    context: Mapping[str, str],
+    evaluation: Evaluation,
+    plots: Pictures,
+    sheets: Mapping[str, Path],
 ) -> None:
-    """Add a line to the log of scorings, which is made where it is not there."""
-    any_, pair = figures["any_pneumonia"], figures["bacterial_against_viral"]
-    cells = [
-        now.strftime("%Y-%m-%d %H:%M"),
-        bundle.key,
-        f"`{bundle.checksum[:16]}`",
-        runtime,
-        figures["films"],
-        *(any_[name] for name in ("auc", "accuracy", "sensitivity", "specificity")),
-        pair["auc"],
-        figures["labels"]["macro_f1"],
-        figures["labels"]["calibration_error"],
-        figures["lungs"].get("dice_mean", ""),
+    """Write one page that needs no other file and no network.
+
+    Args:
+        path: The file.
+        bundle: What was judged.
+        context: On what and how.
+        evaluation: The figures.
+        plots: PNG files by plot and theme.
+        sheets: PNG files by name.
+    """
+    loader = jinja2.FileSystemLoader(_HERE)
+    undefined = jinja2.StrictUndefined
+    template = jinja2.Environment(loader=loader, autoescape=True, undefined=undefined)
+    figures = evaluation.figures
+    page = template.get_template("report.html.j2").render(
+        bundle=bundle,
+        context=context,
+        figures=figures,
+        headline=[(_TITLES[name], _plain(figures[name])) for name in _HEADLINE if name in figures],
+        by_label=figures.get("by_label", {}),
+        subgroups=figures.get("subgroups", {}),
+        plots=[
+            (PLOTS[name][0], {theme: _inline(file) for theme, file in files.items()})
+            for name, files in plots.items()
+        ],
+        sheets={name: _inline(file) for name, file in sheets.items()},
+    )
+    path.write_text(page, encoding="utf-8")
+
+
+def write_films(path: Path, evaluation: Evaluation) -> None:
+    """Write a line for each film: truth, probabilities, Dice. Stays with whoever has the films."""
+    answers, labels = evaluation.answers, list(evaluation.labels)
+    names = [*labels, "pneumonia"]
+    with path.open("w", newline="", encoding="utf-8") as lines:
+        writer = csv.writer(lines)
+        writer.writerow(["image", "patient", "true", "said", *labels, "dice", "lungs"])
+        for place, film in enumerate(evaluation.films):
+            shown = [film.image, film.patient, names[film.label], labels[answers.said[place]]]
+            probabilities = [f"{p:.5f}" for p in answers.probability[place]]
+            dice = "" if film.mask is None else f"{answers.dice[place]:.4f}"
+            writer.writerow([*shown, *probabilities, dice, answers.lung_count[place]])
+
+
+def _plain(figures: Mapping[str, Any]) -> list[Row]:
+    """Give the figures of one group that are numbers, by names for people."""
+    return [
+        replace(row, name=_NAMES.get(row.name, row.name.replace("_", " ")))
+        for row in rows(figures)
+        if isinstance(row.value, int | float)
     ]
-    if not path.exists():
-        path.write_text(SCORINGS_HEADER, encoding="utf-8")
-    with path.open("a", encoding="utf-8") as log:
-        log.write("| " + " | ".join(str(cell) for cell in cells) + " |\n")
 
 
-def _flatten(figures: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in figures.items():
-        if name == "confusion":
-            for label, row in zip(value["order"], value["rows_true"], strict=True):
-                yield f"{prefix}true {label} -> {', '.join(value['order'])}", row
-        elif isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def _inline(file: Path) -> str:
+    return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii")

@@ -9,14 +9,16 @@ from ml.evaluation.calibration import (
     threshold_for_sensitivity,
     youden_threshold,
 )
-from ml.evaluation.figures import Answers, compute_figures
+from ml.evaluation.curves import average_precision, reliability, roc_curve
 from ml.evaluation.metrics import (
     auc,
+    binary_calibration_error,
     calibration_error,
     confusion,
     macro_f1,
     overlap,
     sensitivity_specificity,
+    spearman,
 )
 
 
@@ -86,23 +88,38 @@ def test_normal_is_positive_exactly_when_no_pneumonia_is_called() -> None:
     assert all(0.0 < threshold < 1.0 for threshold in others)
 
 
-def test_figures_from_answers() -> None:
-    answers = Answers(
-        truth=np.array([0, 0, 1, 2]),
-        probability=np.array([[0.8, 0.1, 0.1], [0.3, 0.4, 0.3], [0.1, 0.8, 0.1], [0.1, 0.6, 0.3]]),
-        normal_called=np.array([True, True, False, False]),
-        dice=[0.9, 0.95],
-        iou=[0.8, 0.9],
-        lung_counts=[2, 2, 2, 1],
-    )
-    figures = compute_figures(answers, ["normal", "bacterial_pneumonia", "viral_pneumonia"])
-    assert figures["any_pneumonia"] == {
-        "auc": 1.0,
-        "accuracy": 1.0,
-        "sensitivity": 1.0,
-        "specificity": 1.0,
-    }
-    assert figures["bacterial_against_viral"] == {"auc": 1.0, "accuracy": 0.5}
-    assert figures["labels"]["accuracy"] == 0.5
-    assert figures["lungs"]["two_lungs_share"] == 0.75
-    assert figures["lungs"]["dice_mean"] == 0.925
+def test_spearman_by_hand() -> None:
+    # Ranks 1, 2, 3, 4 against 2, 1, 4, 3: 1 - 6 * 4 / (4 * 15)
+    assert spearman(np.array([1.0, 2, 3, 4]), np.array([20.0, 10, 40, 30])) == pytest.approx(0.6)
+    # Ties share a rank: 1, 2.5, 2.5 against 1, 2, 3
+    tied = spearman(np.array([0.0, 5, 5]), np.array([0.0, 1, 2]))
+    assert tied == pytest.approx(1.5 / np.sqrt(1.5 * 2))
+    assert math.isnan(spearman(np.array([1.0, 1]), np.array([1.0, 2])))
+
+
+def test_binary_calibration_error_by_hand() -> None:
+    # Three films at 0.1, one sick: gap 0.7; one at 0.9, well: gap 0.9.
+    happened = np.array([True, False, False, False])
+    error = binary_calibration_error(happened, np.array([0.1, 0.1, 0.1, 0.9]))
+    assert error == pytest.approx((0.7 + 0.9) / 4)
+
+
+def test_roc_curve_passes_its_corners() -> None:
+    alarms, hits = roc_curve(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))
+    assert alarms.tolist() == [0.0, 0.0, 1.0]
+    assert hits.tolist() == [0.0, 0.5, 1.0]
+
+
+def test_average_precision_by_hand() -> None:
+    # Hits at ranks 1 and 3: (1/1 + 2/3) / 2
+    positive = np.array([True, False, True, False])
+    score = np.array([0.9, 0.8, 0.7, 0.1])
+    assert average_precision(positive, score) == pytest.approx((1 + 2 / 3) / 2)
+    assert math.isnan(average_precision(~positive & positive, score))
+
+
+def test_reliability_by_hand() -> None:
+    points = reliability(np.array([True, False, True]), np.array([0.11, 0.13, 1.0]), bins=5)
+    assert points.films.tolist() == [2, 1]
+    np.testing.assert_allclose(points.said, [0.12, 1.0])
+    np.testing.assert_allclose(points.true, [0.5, 1.0])

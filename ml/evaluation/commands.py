@@ -1,0 +1,36 @@
+"""The commands that judge a bundle: `python -m ml evaluate` and its kin."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Bundle = Annotated[Path, typer.Argument(help="Folder of the bundle to judge.")]
+Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+
+
+def evaluate(
+    bundle: Bundle,
+    data: Annotated[
+        Path,
+        typer.Option(help="Data set: with manifest.csv, or a folder for each label."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for figures, report and plots.")],
+    split: Annotated[
+        str,
+        typer.Option(help="Part of the data set; `validation` is carved out of train."),
+    ] = "test",
+    runtime: Annotated[str, typer.Option(help="openvino or tensorflow.")] = "openvino",
+    write_manifest: Annotated[
+        bool, typer.Option(help="Record the figures in the manifest and the model card.")
+    ] = False,
+) -> None:
+    """Read a data set with a bundle; write figures, plots and a report.
+
+    Each scoring of a test part adds a line to SCORINGS.md beside the bundle: score the bundle
+    that is to be kept, not one after another to choose among them.
+    """
+    from ml.evaluation.scoring import Request, score
+
+    request = Request(bundle, data, out, split, runtime, record=write_manifest)
+    score(request, typer.echo)

@@ -1,0 +1,101 @@
+"""One scoring from start to end: read, compute, draw, write, log."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ml.analyzer import Analyzer
+from ml.bundle import Bundle
+from ml.datasets import Dataset, read_dataset
+from ml.evaluation.evaluate import Evaluation, evaluate
+from ml.evaluation.heldout import PART, held_out
+from ml.evaluation.plots import write_plots
+from ml.evaluation.report import write_films, write_html, write_json
+from ml.evaluation.scorings import log_scoring
+from ml.evaluation.sheets import write_sheets
+from ml.evaluation.tables import table
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to score.
+
+    Attributes:
+        bundle: The bundle's folder.
+        data: The data set's folder.
+        out: Where figures, report and plots go; made where it is not there.
+        split: Part of the data set; `validation` is carved out of its train part.
+        runtime: `openvino` or `tensorflow`.
+        precision: `f32`, `bf16` or `int8`; the last two with OpenVINO alone.
+        record: Write the figures into the bundle's manifest and model card.
+    """
+
+    bundle: Path
+    data: Path
+    out: Path
+    split: str = "test"
+    runtime: str = "openvino"
+    precision: str = "f32"
+    record: bool = False
+
+
+def score(request: Request, show: Show = print) -> Evaluation:
+    """Judge a bundle, print the figures, write figures, report, plots and a line a film.
+
+    Raises:
+        ValueError: The data set cannot be read, or the bundle does not fit it.
+        BundleError: The bundle or the runtime is not usable.
+    """
+    if request.record and request.split != "test":
+        raise ValueError(f"the manifest holds figures of the part test, not {request.split}")
+    analyzer = Analyzer.load(request.bundle, request.runtime)
+    dataset = read_part(analyzer.bundle, request.data, request.split)
+    evaluation = evaluate(analyzer, dataset.films, show)
+    show(table(evaluation.figures))
+    now = datetime.now(UTC)
+    context = {
+        "data": dataset.name,
+        "split": dataset.part,
+        "runtime": request.runtime,
+        "precision": request.precision,
+        "date": now.strftime("%Y-%m-%d"),
+    }
+    if dataset.part == "test":
+        log = request.bundle.parent / "SCORINGS.md"
+        log_scoring(log, analyzer.bundle, context, evaluation.figures, now)
+    _write(request.out, analyzer, context, evaluation)
+    show(f"report written to {request.out / 'report.html'}")
+    if request.record:
+        _record(analyzer.bundle, dataset, evaluation, show)
+    return evaluation
+
+
+def read_part(bundle: Bundle, data: Path, split: str) -> Dataset:
+    """Read a part of a data set; `validation` is the part the bundle's training held out.
+
+    A data set that has a part called `validation` of its own in folders gives that.
+
+    Raises:
+        ValueError: The data set cannot be read, or has no such part.
+    """
+    if split == PART and not (data / PART).is_dir():
+        return held_out(bundle, data)
+    return read_dataset(data, split, [label.name for label in bundle.labels])
+
+
+def _write(out: Path, analyzer: Analyzer, context: dict[str, str], evaluation: Evaluation) -> None:
+    write_json(out / "figures.json", analyzer.bundle, context, evaluation.figures)
+    write_films(out / "films.csv", evaluation)
+    plots = write_plots(evaluation, out / "plots")
+    sheets = write_sheets(analyzer, evaluation, out / "plots")
+    write_html(out / "report.html", analyzer.bundle, context, evaluation, plots, sheets)
+
+
+def _record(bundle: Bundle, dataset: Dataset, evaluation: Evaluation, show: Show) -> None:
+    from ml.publish import record_figures
+
+    recorded = record_figures(bundle, dataset.part, evaluation.figures)
+    show(f"checksum now {recorded.checksum}")
