@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ml.evaluation.commands import evaluate
+from ml.evaluation.commands import agreement, evaluate, shortcuts
 from ml.gate.commands import outliers
 from ml.one_line_errors import OneLineErrors
 
@@ -51,6 +51,28 @@ def classifier(
 
     settings = ClassifierSettings(epochs=epochs, seed=seed)
     train_classifier(data, segmenter, RunFolder(run), settings, typer.echo)
+
+
+@train.command()
+def views(
+    data: Data,
+    segmenter: Annotated[Path, typer.Option(help="The trained segmenter.")] = Path(
+        "runs/segmenter/model.keras"
+    ),
+    folder: Annotated[Path, typer.Option(help="Folder of the runs.")] = Path("runs/views"),
+    epochs: Annotated[int, typer.Option(help="Epochs of each run.")] = 5,
+    size: Annotated[int, typer.Option(help="Side of the input, pixels.")] = 64,
+    seed: Annotated[int, typer.Option(help="Seed of split, weights and augmentation.")] = 1,
+) -> None:
+    """Compare short runs that see the lungs, the whole film, or only what is outside the lungs.
+
+    Prints a table of figures on validation films; the test part is not touched.
+    """
+    from ml.training.comparison import compare_views, view_table
+    from ml.training.settings import ClassifierSettings
+
+    settings = ClassifierSettings(epochs=epochs, sizes=(size,), shares=(1.0,), seed=seed)
+    typer.echo(view_table(compare_views(data, segmenter, folder, settings, typer.echo)))
 
 
 @app.command()
@@ -102,10 +124,7 @@ def demo_films(
     make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
 
 
-for judging in (
-    evaluate,
-    outliers,
-):
+for judging in (evaluate, agreement, shortcuts, outliers):
     app.command()(judging)
 
 if __name__ == "__main__":

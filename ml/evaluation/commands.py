@@ -34,3 +34,37 @@ def evaluate(
 
     request = Request(bundle, data, out, split, runtime, record=write_manifest)
     score(request, typer.echo)
+
+
+def agreement(
+    bundle: Bundle,
+    native: Annotated[Path, typer.Option(help="Data set of films at their own aspect.")],
+    twins: Annotated[Path, typer.Option(help="Data set of the same films, squashed.")],
+) -> None:
+    """Compare the findings of films at native aspect with those of their squashed twins.
+
+    Read first the figures of `validation`: films of patients that training held out.
+    """
+    from ml.analyzer import Analyzer
+    from ml.evaluation.agreement import agreement as compare
+    from ml.evaluation.tables import table
+
+    typer.echo(table(compare(Analyzer.load(bundle), native, twins, typer.echo)))
+
+
+def shortcuts(
+    bundle: Bundle,
+    data: Data,
+    split: Annotated[str, typer.Option(help="validation, or test for a final report.")] = (
+        "validation"
+    ),
+) -> None:
+    """Look for traces of a film's aspect ratio in what is said of it."""
+    from ml.analyzer import Analyzer
+    from ml.evaluation.scoring import read_part
+    from ml.evaluation.shortcuts import shortcuts as look
+    from ml.evaluation.tables import table
+
+    analyzer = Analyzer.load(bundle)
+    films = read_part(analyzer.bundle, data, split).films
+    typer.echo(table(look(analyzer, films, typer.echo)))

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from ml.datasets import LabelledFilm
 from ml.evaluation.answers import Answers
-from ml.evaluation.bootstrap import RESAMPLES, spreads
+from ml.evaluation.bootstrap import RESAMPLES
+from ml.evaluation.intervals import with_intervals
 from ml.evaluation.metrics import confusion
 from ml.evaluation.statistics import statistics
 
-DIGITS = 4
 FEWEST = 10
 """A subgroup of fewer films tells nothing; only its size is reported."""
 
@@ -34,7 +34,7 @@ def compute_figures(
         films: The same films, which tell the subgroups; none where empty.
         resamples: Of the bootstrap.
     """
-    figures = with_spreads(answers, labels, resamples)
+    figures = numeric_figures(answers, labels, resamples)
     known = answers.take(answers.truth >= 0)
     counts = confusion(known.truth, known.said, len(labels))
     figures.setdefault("labels", {})["confusion"] = {
@@ -51,34 +51,16 @@ def compute_figures(
     return figures | ({"subgroups": groups} if groups else {})
 
 
-def with_spreads(answers: Answers, labels: Sequence[str], resamples: int) -> dict[str, Any]:
-    """Compute the numeric figures of some films, nested by the dots in their names."""
-    point = statistics(answers, labels)
-    spread = spreads(
+def numeric_figures(answers: Answers, labels: Sequence[str], resamples: int) -> dict[str, Any]:
+    """Compute the numeric figures of some films, with their number."""
+    figures: dict[str, Any] = {
+        "films": len(answers),
+        "patients": len(set(answers.patient.tolist())),
+        "positive_films": int(answers.sick.sum()),
+    }
+    return figures | with_intervals(
         answers.patient, lambda places: statistics(answers.take(places), labels), resamples
     )
-    sizes = {"films": len(answers), "patients": len(set(answers.patient.tolist()))}
-    figures: dict[str, Any] = sizes | {"positive_films": int(answers.sick.sum())}
-    for name, value in point.items():
-        if np.isfinite(value):
-            _put(figures, name, round_figure(value))
-            if name in spread:
-                _put(figures, f"{name}_se", round_figure(spread[name].error))
-                ends = [round_figure(end) for end in (spread[name].low, spread[name].high)]
-                _put(figures, f"{name}_ci95", ends)
-    return figures
-
-
-def round_figure(value: float) -> float:
-    """Round to what is reported."""
-    return round(float(value), DIGITS)
-
-
-def _put(figures: dict[str, Any], name: str, value: Any) -> None:
-    *path, last = name.split(".")
-    for step in path:
-        figures = figures.setdefault(step, {})
-    figures[last] = value
 
 
 def _subgroups(
@@ -98,5 +80,5 @@ def _subgroups(
 def _subgroup(answers: Answers, labels: Sequence[str], resamples: int) -> Mapping[str, Any]:
     if len(answers) < FEWEST:
         return {"films": len(answers)}
-    figures = with_spreads(answers, labels, resamples)
+    figures = numeric_figures(answers, labels, resamples)
     return {name: value for name, value in figures.items() if name != "by_label"}
