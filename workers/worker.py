@@ -162,7 +162,9 @@ def _leave(settings: Settings, crew: Crew) -> None:
     database = Database(settings.sqlalchemy_url)
     try:
         claims = Repository(database, max_attempts=settings.max_attempts).claims
-        count = sum(claims.hand_back_worker(crew.worker_id(slot)) for slot in busy)
+        # Children that were killed because they did not stop in time are no fault of their films.
+        died = not crew.stopping
+        count = sum(claims.hand_back_worker(crew.worker_id(slot), died=died) for slot in busy)
     except LunglineError as error:
         log.warning("films not handed back; their leases will expire", code=error.code)
     else:
