@@ -37,6 +37,7 @@ LICENCE = (
     "doi:10.1016/j.cell.2018.02.010; CC BY 4.0) and lung masks by v7labs "
     "(covid-19-xray-dataset; CC BY 4.0)."
 )
+SERVED_VIEW = "lungs"
 Show = Callable[[str], None]
 
 
@@ -70,6 +71,8 @@ def publish(
     for source in sources.values():
         if not (source / OPENVINO_FILE).is_file():
             raise ValueError(f"{source} is not there: run `python -m ml export {source.parent}`")
+    if (view := classifier.settings().get("view", SERVED_VIEW)) != SERVED_VIEW:
+        raise ValueError(f"{classifier.path} was shown the view '{view}', which is not served")
     train, validation = (_prepared(classifier, part) for part in ("train", "validation"))
     size, logits = _validation_logits(sources["classifier"] / KERAS_FILE, validation)
     calibrated = calibrate(logits)

@@ -16,6 +16,7 @@ from ml.training.prepare import PreparedFilms, prepare
 from ml.training.runs import RunFolder
 from ml.training.schedule import adamw
 from ml.training.settings import ClassifierSettings
+from ml.training.views import seen_through
 
 Show = Callable[[str], None]
 # Seeds of the perturbed validation sets that judge models: two draws a film.
@@ -23,7 +24,12 @@ PERTURBED_SEEDS = (101, 102)
 
 
 def train_classifier(
-    data: Path, segmenter: Path, run: RunFolder, s: ClassifierSettings, show: Show = print
+    data: Path,
+    segmenter: Path,
+    run: RunFolder,
+    s: ClassifierSettings,
+    show: Show = print,
+    prepared: Path | None = None,
 ) -> None:
     """Train, or continue to train, a classifier; the model ends up in `run.model_path`.
 
@@ -33,10 +39,12 @@ def train_classifier(
         run: Where settings, prepared films, history, checkpoint and model go.
         s: Settings; those of the run where it continues.
         show: Takes each line of progress.
+        prepared: Folder of prepared films that runs share; None for the run's own.
     """
     run.fix_settings(s)
     keras.utils.set_random_seed(s.seed)
-    train, held_out = prepared_parts(data, segmenter, run, s, show)
+    folder = prepared or run.path / "prepared"
+    train, held_out = prepared_parts(data, segmenter, folder, s, show)
     steps = len(BalancedBatches(train, len(LABELS), s.batch, s.sizes[0], (s.seed, 0)))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=s.smoothing)
     with computing_in(s.precision):
@@ -47,15 +55,20 @@ def train_classifier(
 
 
 def prepared_parts(
-    data: Path, segmenter: Path, run: RunFolder, s: ClassifierSettings, show: Show
+    data: Path, segmenter: Path, folder: Path, s: ClassifierSettings, show: Show
 ) -> tuple[PreparedFilms, PreparedFilms]:
     """Give the training and the validation films of a run, prepared."""
     train, held_out = split_by_patient(read_manifest(data, "train"), s.validation, s.seed)
     show(f"classifier: {len(train)} films to train on, {len(held_out)} to validate on")
-    return (
-        prepare(train, segmenter, run.path / "prepared" / "train.npz", show),
-        prepare(held_out, segmenter, run.path / "prepared" / "validation.npz", show),
-    )
+    parts = [("train", train), ("validation", held_out)]
+    seen = [
+        seen_through(
+            prepare(films, segmenter, folder / f"{part}.npz", show),
+            *(s.view, segmenter, folder / f"{part}-masks.npz", show),
+        )
+        for part, films in parts
+    ]
+    return seen[0], seen[1]
 
 
 def save_served(weights: list[NDArray[np.float32]], size: int, path: Path) -> None:

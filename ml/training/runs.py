@@ -44,7 +44,9 @@ class RunFolder:
             path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
             return
         found = json.loads(path.read_text(encoding="utf-8"))
-        changed = sorted(key for key in wanted if found.get(key) != wanted[key])
+        # A run from before a setting existed ran with what is its default now.
+        usual = json.loads(json.dumps(asdict(type(settings)())))
+        changed = sorted(key for key in wanted if found.get(key, usual[key]) != wanted[key])
         if changed:
             raise ValueError(
                 f"{self.path} holds a run with other {', '.join(changed)}: "

@@ -46,6 +46,7 @@ class ClassifierSettings:
         seed: Seeds the split, the weights, the draws of films and each film's augmentation.
         validation: Share of films held out, by patient.
         precision: Keras dtype policy of the forward and backward pass.
+        view: What of a film is shown, see `ml.training.views`.
     """
 
     epochs: int = 12
@@ -59,6 +60,7 @@ class ClassifierSettings:
     seed: int = 1
     validation: float = 0.1
     precision: str = "mixed_bfloat16"
+    view: str = "lungs"
 
     def size_of(self, epoch: int) -> int:
         """Give the input's side at an epoch, counted from 0."""
