@@ -24,6 +24,7 @@ def compare_views(
     folder: Path,
     s: ClassifierSettings,
     show: Callable[[str], None] = print,
+    train: Callable[..., None] = train_classifier,
 ) -> dict[str, dict[str, Any]]:
     """Train a run for each view, or continue it; give the last epoch of each.
 
@@ -33,13 +34,14 @@ def compare_views(
         folder: A run's folder is made in it for each view.
         s: Settings of all runs; their view is replaced.
         show: Takes each line of progress.
+        train: Trains a run.
     """
     ended = {}
     for view in VIEWS:
         run = RunFolder(folder / view)
         show(f"view: {view}")
         settings = replace(s, view=view)
-        train_classifier(data, segmenter, run, settings, show, prepared=folder / "prepared")
+        train(data, segmenter, run, settings, show, prepared=folder / "prepared")
         ended[view] = run.history()[-1]
     return ended
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ml.publish import publish
-from ml.training.comparison import compare_views, view_table
+from ml.training.comparison import COLUMNS, compare_views, view_table
 from ml.training.prepare import PreparedFilms
 from ml.training.runs import RunFolder
-from ml.training.segmenter import train_segmenter
-from ml.training.settings import ClassifierSettings, SegmenterSettings
+from ml.training.settings import ClassifierSettings
 from ml.training.views import VIEWS, hide, seen_through
-from tests.factories.datasets import write_dataset
-
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
 def film_and_mask() -> tuple[np.ndarray, np.ndarray]:
@@ -63,27 +60,40 @@ def test_an_unknown_view_is_refused(tmp_path: Path) -> None:
         seen_through(prepared, "ribs", tmp_path / "no", tmp_path / "no", print)
 
 
-@pytest.mark.slow
-def test_views_are_compared_and_only_the_served_one_is_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = write_dataset(tmp_path / "data", patients=4, films_each=2, test=1)
-    masks = RunFolder(tmp_path / "segmenter")
-    quick = SegmenterSettings(epochs=1, batch=4, base=2, validation=0.25, precision="float32")
-    train_segmenter(data, masks, quick, lambda _: None)
-    settings = ClassifierSettings(
-        epochs=1, sizes=(32,), shares=(1.0,), batch=4, validation=0.25, precision="float32"
+def test_each_view_is_trained_alike_on_the_same_films(tmp_path: Path) -> None:
+    given: list[tuple[str, str, Path]] = []
+
+    def train(
+        data: Path,
+        segmenter: Path,
+        run: RunFolder,
+        s: ClassifierSettings,
+        show: Any,
+        prepared: Path,
+    ) -> None:
+        run.fix_settings(s)
+        run.append_history({"epoch": 1} | {name: 0.5 + len(given) / 100 for name in COLUMNS})
+        given.append((run.path.name, s.view, prepared))
+
+    ended = compare_views(
+        *(tmp_path / "data", tmp_path / "segmenter", tmp_path / "views"),
+        ClassifierSettings(epochs=1),
+        lambda _: None,
+        train,
     )
-    shown = {"lungs_only": VIEWS["lungs_only"]}
-    monkeypatch.setattr("ml.training.comparison.VIEWS", shown)
 
-    ended = compare_views(data, masks.model_path, tmp_path / "views", settings, lambda _: None)
+    assert given == [(view, view, tmp_path / "views" / "prepared") for view in VIEWS]
+    lines = view_table(ended).splitlines()
+    assert lines[2] == "| lungs | 0.500 | 0.500 | 0.500 | 0.500 |"
+    assert len(lines) == 2 + len(VIEWS)
 
-    assert list(ended) == ["lungs_only"]
-    assert view_table(ended).count("\n") == 2
-    run = RunFolder(tmp_path / "views" / "lungs_only")
-    for folder in (run, masks):
-        (folder.path / "export").mkdir()
-        (folder.path / "export" / "model.xml").touch()
+
+def test_only_the_served_view_is_published(tmp_path: Path) -> None:
+    runs = RunFolder(tmp_path / "classifier"), RunFolder(tmp_path / "segmenter")
+    runs[0].fix_settings(ClassifierSettings(view="lungs_only"))
+    for run in runs:
+        (run.path / "export").mkdir()
+        (run.path / "export" / "model.xml").touch()
+
     with pytest.raises(ValueError, match="'lungs_only', which is not served"):
-        publish(run, masks, tmp_path / "bundle", "tiny", "1")
+        publish(*runs, tmp_path / "bundle", "tiny", "1")
