@@ -74,6 +74,10 @@ bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loo
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures
 
+.PHONY: bench-recovery
+bench-recovery: $(VENV)/.dev ## Break a job in its middle, compare it with an undisturbed one
+	@$(BIN)/python -m benchmarks.recovery $(ARGS)
+
 .PHONY: constraints
 constraints: ## Write the constraint file anew from the newest releases that fit
 	@$(PYTHON) -m venv --clear .venv-constraints
