@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ml.evaluation.commands import agreement, evaluate, shortcuts
+from ml.evaluation.commands import agreement, evaluate, precisions, quantise, shortcuts
 from ml.gate.commands import outliers
 from ml.one_line_errors import OneLineErrors
 
@@ -124,7 +124,7 @@ def demo_films(
     make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
 
 
-for judging in (evaluate, agreement, shortcuts, outliers):
+for judging in (evaluate, precisions, quantise, agreement, shortcuts, outliers):
     app.command()(judging)
 
 if __name__ == "__main__":

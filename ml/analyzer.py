@@ -65,6 +65,7 @@ class Analyzer:
         path: Path,
         runtime: str = "openvino",
         *,
+        precision: str = "f32",
         limits: DecodeLimits | None = None,
         verify: bool = True,
     ) -> Self:
@@ -73,6 +74,7 @@ class Analyzer:
         Args:
             path: The bundle's folder.
             runtime: `openvino` or `tensorflow`.
+            precision: `f32`; with OpenVINO also `bf16`, and `int8` where the bundle carries it.
             limits: What a film may cost.
             verify: Check the bundle's checksums.
 
@@ -82,7 +84,7 @@ class Analyzer:
         bundle = Bundle.load(path, verify=verify)
         # Parallelism is the worker's processes; OpenCV's own pool would only get in their way.
         cv2.setNumThreads(1)
-        return cls(bundle, load_runtime(runtime, bundle), limits)
+        return cls(bundle, load_runtime(runtime, bundle, precision), limits)
 
     def read(self, films: Sequence[bytes]) -> list[Reading | FilmError]:
         """Read a batch of films.

@@ -7,6 +7,7 @@ import typer
 
 Bundle = Annotated[Path, typer.Argument(help="Folder of the bundle to judge.")]
 Data = Annotated[Path, typer.Option(help="Folder of the data set.")]
+Resamples = Annotated[int, typer.Option(min=20, help="Resamples of patients for intervals.")]
 
 
 def evaluate(
@@ -21,6 +22,8 @@ def evaluate(
         typer.Option(help="Part of the data set; `validation` is carved out of train."),
     ] = "test",
     runtime: Annotated[str, typer.Option(help="openvino or tensorflow.")] = "openvino",
+    precision: Annotated[str, typer.Option(help="f32, bf16 or int8.")] = "f32",
+    resamples: Resamples = 1000,
     write_manifest: Annotated[
         bool, typer.Option(help="Record the figures in the manifest and the model card.")
     ] = False,
@@ -32,7 +35,7 @@ def evaluate(
     """
     from ml.evaluation.scoring import Request, score
 
-    request = Request(bundle, data, out, split, runtime, record=write_manifest)
+    request = Request(bundle, data, out, split, runtime, precision, write_manifest, resamples)
     score(request, typer.echo)
 
 
@@ -68,3 +71,26 @@ def shortcuts(
     analyzer = Analyzer.load(bundle)
     films = read_part(analyzer.bundle, data, split).films
     typer.echo(table(look(analyzer, films, typer.echo)))
+
+
+def precisions(bundle: Bundle, data: Data, resamples: Resamples = 1000) -> None:
+    """Say what bf16 and int8 cost on validation films, and which may be offered."""
+    from ml.evaluation.precisions import compare_precisions, offered
+    from ml.evaluation.tables import table
+
+    figures = compare_precisions(bundle, data, typer.echo, resamples)
+    typer.echo(table(figures))
+    typer.echo(f"may be offered: {', '.join(offered(figures))}")
+
+
+def quantise(
+    bundle: Bundle,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of the copy; must not be there.")],
+) -> None:
+    """Copy a bundle and add its networks in int8, made on films of the train part."""
+    from ml.bundle import Bundle as LoadedBundle
+    from ml.quantisation import quantise as make
+
+    made = make(LoadedBundle.load(bundle), data, out, typer.echo)
+    typer.echo(f"{made.key} written to {made.path}, checksum {made.checksum}")

@@ -8,9 +8,11 @@ from pathlib import Path
 from ml.analyzer import Analyzer
 from ml.bundle import Bundle
 from ml.datasets import Dataset, read_dataset
+from ml.evaluation.bootstrap import RESAMPLES
 from ml.evaluation.evaluate import Evaluation, evaluate
 from ml.evaluation.heldout import PART, held_out
 from ml.evaluation.plots import write_plots
+from ml.evaluation.precisions import analyzer_at
 from ml.evaluation.report import write_films, write_html, write_json
 from ml.evaluation.scorings import log_scoring
 from ml.evaluation.sheets import write_sheets
@@ -31,6 +33,7 @@ class Request:
         runtime: `openvino` or `tensorflow`.
         precision: `f32`, `bf16` or `int8`; the last two with OpenVINO alone.
         record: Write the figures into the bundle's manifest and model card.
+        resamples: Of the bootstrap by patient.
     """
 
     bundle: Path
@@ -40,6 +43,7 @@ class Request:
     runtime: str = "openvino"
     precision: str = "f32"
     record: bool = False
+    resamples: int = RESAMPLES
 
 
 def score(request: Request, show: Show = print) -> Evaluation:
@@ -51,9 +55,23 @@ def score(request: Request, show: Show = print) -> Evaluation:
     """
     if request.record and request.split != "test":
         raise ValueError(f"the manifest holds figures of the part test, not {request.split}")
-    analyzer = Analyzer.load(request.bundle, request.runtime)
-    dataset = read_part(analyzer.bundle, request.data, request.split)
-    evaluation = evaluate(analyzer, dataset.films, show)
+    bundle = Bundle.load(request.bundle)
+    dataset = read_part(bundle, request.data, request.split)
+    how = (request.runtime, request.precision)
+    with analyzer_at(request.bundle, *how, request.data, show) as analyzer:
+        evaluation = evaluate(analyzer, dataset.films, show, request.resamples)
+        return _report(request, bundle, dataset, analyzer, evaluation, show)
+
+
+def _report(
+    request: Request,
+    bundle: Bundle,
+    dataset: Dataset,
+    analyzer: Analyzer,
+    evaluation: Evaluation,
+    show: Show,
+) -> Evaluation:
+    """Print, log and write what came out; the analyzer reads the worst films once more."""
     show(table(evaluation.figures))
     now = datetime.now(UTC)
     context = {
@@ -65,11 +83,11 @@ def score(request: Request, show: Show = print) -> Evaluation:
     }
     if dataset.part == "test":
         log = request.bundle.parent / "SCORINGS.md"
-        log_scoring(log, analyzer.bundle, context, evaluation.figures, now)
-    _write(request.out, analyzer, context, evaluation)
+        log_scoring(log, bundle, context, evaluation.figures, now)
+    _write(request.out, bundle, analyzer, context, evaluation)
     show(f"report written to {request.out / 'report.html'}")
     if request.record:
-        _record(analyzer.bundle, dataset, evaluation, show)
+        _record(bundle, dataset, evaluation, show)
     return evaluation
 
 
@@ -86,12 +104,18 @@ def read_part(bundle: Bundle, data: Path, split: str) -> Dataset:
     return read_dataset(data, split, [label.name for label in bundle.labels])
 
 
-def _write(out: Path, analyzer: Analyzer, context: dict[str, str], evaluation: Evaluation) -> None:
-    write_json(out / "figures.json", analyzer.bundle, context, evaluation.figures)
+def _write(
+    out: Path,
+    bundle: Bundle,
+    analyzer: Analyzer,
+    context: dict[str, str],
+    evaluation: Evaluation,
+) -> None:
+    write_json(out / "figures.json", bundle, context, evaluation.figures)
     write_films(out / "films.csv", evaluation)
     plots = write_plots(evaluation, out / "plots")
     sheets = write_sheets(analyzer, evaluation, out / "plots")
-    write_html(out / "report.html", analyzer.bundle, context, evaluation, plots, sheets)
+    write_html(out / "report.html", bundle, context, evaluation, plots, sheets)
 
 
 def _record(bundle: Bundle, dataset: Dataset, evaluation: Evaluation, show: Show) -> None:

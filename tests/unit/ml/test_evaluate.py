@@ -19,6 +19,8 @@ from tests.factories import films
 from tests.factories.bundle import tiny_bundle
 from tests.factories.datasets import TRAINING, write_dataset, write_folders
 
+QUICK = ("--resamples", "40")
+
 
 def run(*arguments: str | Path) -> Any:
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -40,7 +42,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scored(bundle: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the scoring of the validation films lies."""
     out = tmp_path_factory.mktemp("out")
-    done = run("evaluate", bundle, "--data", data, "--out", out, "--split", "validation")
+    done = run("evaluate", bundle, "--data", data, "--out", out, *QUICK, "--split", "validation")
     assert done.exit_code == 0, (done.output, done.exception)
     return out
 
@@ -87,7 +89,7 @@ def test_folders_of_films_are_read_alike(bundle: Path, tmp_path: Path) -> None:
     # Given folders named after labels, with no masks, patients or parts
     data = write_folders(tmp_path / "films", ["normal", "bacterial", "pneumonia"], films=2)
     # If I score them
-    done = run("evaluate", bundle, "--data", data, "--out", tmp_path / "out")
+    done = run("evaluate", bundle, "--data", data, "--out", tmp_path / "out", *QUICK)
     assert done.exit_code == 0, (done.output, done.exception)
     # I expect figures of all films, and no scoring of a test part
     content = json.loads((tmp_path / "out" / "figures.json").read_text())
