@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -271,8 +272,10 @@ def test_it_stops_when_asked(tmp_path: Path) -> None:
 def test_permits_follow_a_commit_and_a_broker_may_be_down(
     tmp_path: Path, valkey: ValkeyServer
 ) -> None:
-    with running_server(tmp_path, broker_url=valkey.url, batch_size=8) as server:
-        permits = Permits(make_celery(server.settings), server.settings)
+    with (
+        running_server(tmp_path, broker_url=valkey.url, batch_size=8) as server,
+        closing(Permits(make_celery(server.settings), server.settings)) as permits,
+    ):
         assert server.http.get("/readyz").json()["status"] == "ready"
         # Given 20 films in batches of 8, and an archive
         body = form(*((f"{n}.jpg", films.jpeg(n)) for n in range(20)))

@@ -11,7 +11,7 @@ import pytest
 from lungline.domain import JobStatus
 from tests.factories import archives, films
 from tests.factories.service import Service, many_films, prepare, quick_settings
-from tests.factories.worker_processes import WorkerProcesses
+from tests.factories.worker_processes import WorkerProcesses, wait_for
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -81,7 +81,8 @@ def test_only_reading_children_carry_a_runtime(service: Service):
 def test_the_log_tells_whose_films_were_read(service: Service):
     job = service.finished(service.submit(many_films(1, 4_000)))
 
-    assert job.id in service.processes.log("analyze").read_text()
+    log = service.processes.log("analyze")
+    wait_for(lambda: job.id in log.read_text())  # said once the findings are committed
 
 
 def test_no_log_line_names_a_film(service: Service):

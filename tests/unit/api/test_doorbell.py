@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -49,44 +50,47 @@ def silent() -> Iterator[SilentBroker]:
     broker.listener.close()
 
 
-def doorbell(port: int, clock: Clock) -> Doorbell:
+@contextmanager
+def doorbell(port: int, clock: Clock) -> Iterator[Doorbell]:
     made = Settings(broker_url=f"redis://127.0.0.1:{port}/0", publish_timeout_seconds=0.1)
-    return Doorbell(Permits(make_celery(made), made), 8, clock)
+    with closing(Permits(make_celery(made), made)) as permits:
+        yield Doorbell(permits, 8, clock)
 
 
 def test_a_broker_that_is_down_is_left_alone_for_a_while() -> None:
     # Given a bell that was rung while nobody listened
     port, clock = reserve_port(), Clock()
-    bell = doorbell(port, clock)
-    bell.films_wait(3)
-    # If the broker is there again
-    broker = SilentBroker(port)
-    # Then nobody asks it before the quiet time is over
-    bell.films_wait(3)
-    bell.archive_waits()
-    assert broker.callers() == 0
-    clock.now += QUIET_SECONDS
-    bell.films_wait(3)
-    assert broker.callers() > 0
+    with doorbell(port, clock) as bell:
+        bell.films_wait(3)
+        # If the broker is there again
+        broker = SilentBroker(port)
+        # Then nobody asks it before the quiet time is over
+        bell.films_wait(3)
+        bell.archive_waits()
+        assert broker.callers() == 0
+        clock.now += QUIET_SECONDS
+        bell.films_wait(3)
+        assert broker.callers() > 0
     broker.listener.close()
 
 
 def test_a_broker_that_hangs_is_waited_for_once_in_a_while(silent: SilentBroker) -> None:
     clock = Clock()
-    bell = doorbell(silent.port, clock)
-    # Given one ring that waits in vain
-    bell.films_wait(3)
-    assert silent.callers() > 0
-    # Then later ones do not wait
-    bell.films_wait(3)
-    bell.archive_waits()
-    assert silent.callers() == 0
-    # And it is tried again in time
-    clock.now += QUIET_SECONDS
-    bell.archive_waits()
-    assert silent.callers() > 0
+    with doorbell(silent.port, clock) as bell:
+        # Given one ring that waits in vain
+        bell.films_wait(3)
+        assert silent.callers() > 0
+        # Then later ones do not wait
+        bell.films_wait(3)
+        bell.archive_waits()
+        assert silent.callers() == 0
+        # And it is tried again in time
+        clock.now += QUIET_SECONDS
+        bell.archive_waits()
+        assert silent.callers() > 0
 
 
 def test_nothing_to_read_rings_nothing(silent: SilentBroker) -> None:
-    doorbell(silent.port, Clock()).films_wait(0)
+    with doorbell(silent.port, Clock()) as bell:
+        bell.films_wait(0)
     assert silent.callers() == 0
