@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ml.evaluation.tables import Row, rows
+
 _TEMPLATE = """# Model card: {name} {version}
 
 **For research only.** Not a medical device, not to be used to decide about a patient.
@@ -108,7 +110,7 @@ def _figures(metrics: dict[str, Any]) -> str:
 
 def _outliers(figures: dict[str, Any]) -> str:
     """Write what the gate makes of pictures that are no films of a child's chest."""
-    rows = [
+    lines = [
         f"| {kind.replace('_', ' ')} | {row['pictures']} | {row['auroc']} | {row['caught']:.1%} |"
         for kind, row in figures["kinds"].items()
     ]
@@ -121,22 +123,21 @@ def _outliers(figures: dict[str, Any]) -> str:
             "",
             "| kind of picture | pictures | AUROC | called out |",
             "|---|---|---|---|",
-            *rows,
+            *lines,
         ]
     )
 
 
 def _block(title: str, figures: dict[str, Any]) -> str:
-    lines = [f"| {name} | {value} |" for name, value in _rows(figures)]
-    return "\n".join([f"### {title}", "", "| figure | value |", "|---|---|", *lines])
+    """Write figures as a table, with intervals where there are any."""
+    found = list(rows(figures))
+    if not any(row.spread for row in found):
+        lines = [f"| {_for_people(row)} | {row.value} |" for row in found]
+        return "\n".join([f"### {title}", "", "| figure | value |", "|---|---|", *lines])
+    lines = [f"| {_for_people(row)} | {row.value} | {row.spread} |" for row in found]
+    head = ["| figure | value | 95 % interval and standard error |", "|---|---|---|"]
+    return "\n".join([f"### {title}", "", *head, *lines])
 
 
-def _rows(figures: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    rows: list[tuple[str, Any]] = []
-    for name, value in figures.items():
-        label = f"{prefix}{name}".replace("_", " ")
-        if isinstance(value, dict):
-            rows += _rows(value, f"{label}, ")
-        else:
-            rows.append((label, value))
-    return rows
+def _for_people(row: Row) -> str:
+    return row.name.replace("_", " ").replace(".", ", ")

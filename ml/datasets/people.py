@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 
 _SEXES = {"f": "female", "female": "female", "m": "male", "male": "male"}
-_AGE_GROUPS = ((1.0, "under 1 year"), (6.0, "1 to 5 years"), (11.0, "6 to 10 years"))
-_YOUTHS = (16.0, "11 to 15 years")
-_OLDER = "16 years and older"
+_AGE_GROUPS = (
+    (1.0, "under 1 year"),
+    (6.0, "1 to 5 years"),
+    (11.0, "6 to 10 years"),
+    (16.0, "11 to 15 years"),
+    (130.0, "16 years and older"),
+)
+AGE_GROUPS = tuple(name for _, name in _AGE_GROUPS)
+"""The groups that ages in years fall into, youngest first."""
 
 
 def sex_of(row: Mapping[str, str | None]) -> str | None:
@@ -22,9 +28,6 @@ def age_group_of(row: Mapping[str, str | None]) -> str | None:
         years = float(row.get("age") or "")
     except ValueError:
         return None
-    if not 0.0 <= years < 130.0:
+    if not years >= 0.0:
         return None
-    for limit, name in (*_AGE_GROUPS, _YOUTHS):
-        if years < limit:
-            return name
-    return _OLDER
+    return next((name for limit, name in _AGE_GROUPS if years < limit), None)

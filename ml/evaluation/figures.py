@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.datasets import LabelledFilm
+from ml.datasets.people import AGE_GROUPS
 from ml.evaluation.answers import Answers
 from ml.evaluation.bootstrap import RESAMPLES
 from ml.evaluation.intervals import with_intervals
@@ -70,7 +71,7 @@ def _subgroups(
     groups: dict[str, Any] = {}
     for kind in ("age_group", "sex"):
         known = np.array([getattr(film, kind) or "" for film in films], dtype=np.str_)
-        for name in sorted(set(known.tolist()) - {""}):
+        for name in sorted(set(known.tolist()) - {""}, key=_by_age):
             chosen: NDArray[np.bool_] = known == name
             figures = _subgroup(answers.take(chosen), labels, resamples)
             groups.setdefault(kind, {})[name] = figures
@@ -82,3 +83,8 @@ def _subgroup(answers: Answers, labels: Sequence[str], resamples: int) -> Mappin
         return {"films": len(answers)}
     figures = numeric_figures(answers, labels, resamples)
     return {name: value for name, value in figures.items() if name != "by_label"}
+
+
+def _by_age(name: str) -> tuple[int, str]:
+    """Order age groups from the youngest, other groups by name."""
+    return (AGE_GROUPS.index(name) if name in AGE_GROUPS else 0, name)

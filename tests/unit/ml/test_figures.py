@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 
 from ml.datasets import PNEUMONIA, LabelledFilm
+from ml.datasets.people import AGE_GROUPS
 from ml.evaluation.figures import compute_figures
 from ml.evaluation.sheets import worst_masks, worst_mistakes
 from ml.evaluation.statistics import statistics
 from ml.evaluation.tables import rows, table
+from ml.model_card import _block
 from tests.factories.answers import LABELS, answers, random_answers
 
 FILM = LabelledFilm(Path("a.png"), None, 0, "a", False)
@@ -89,6 +91,12 @@ def test_subgroups_stand_where_the_data_set_tells_them() -> None:
     assert groups["age_group"] == {"1 to 5 years": {"films": 5}}
 
 
+def test_age_groups_stand_from_the_youngest() -> None:
+    films = [replace(FILM, age_group=AGE_GROUPS[-1 - n % 5]) for n in range(20)]
+    groups = compute_figures(random_answers(20), LABELS, films, resamples=20)["subgroups"]
+    assert tuple(groups["age_group"]) == AGE_GROUPS
+
+
 def test_the_gate_is_judged_where_there_is_one() -> None:
     gate = [1.0, 0.0, 1.0, 1.0]
     figures = compute_figures(answers([0, 0, 1, 2], FOUR, in_distribution=gate), LABELS)
@@ -127,3 +135,14 @@ def test_rows_carry_error_and_interval() -> None:
         "true y -> x, y": ([3, 4], None, None),
     }
     assert "a.auc           0.9  (0.88 to 0.92, se 0.01)" in table(figures)
+
+
+def test_the_model_card_states_intervals() -> None:
+    figures = compute_figures(random_answers(), LABELS, resamples=50)
+    low, high = figures["any_pneumonia"]["auc_ci95"]
+    block = _block("On the test part", figures)
+    assert (
+        f"| any pneumonia, auc | {figures['any_pneumonia']['auc']} | {low} to {high}, se" in block
+    )
+    assert "ci95" not in block
+    assert _block("Plain", {"films": 3}).endswith("| figure | value |\n|---|---|\n| films | 3 |")
