@@ -8,8 +8,11 @@ from lungline.errors import FilmRejected, LunglineError
 
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 
-
 Answers = dict[str | int, Any]
+
+UNCHANGED: Answers = {
+    304: {"description": "Nothing has changed since the answer whose `ETag` the client named."}
+}
 
 
 def problems(*errors: type[LunglineError]) -> Answers:

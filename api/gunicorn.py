@@ -20,7 +20,8 @@ _memory = Path("/dev/shm")  # noqa: S108  # the heartbeat file must not wait for
 bind = f"{_host}:{_settings.api_port}"
 workers = _settings.api_processes
 worker_class = "gthread"
-threads = _settings.api_threads
+# Who only waits must not keep others from their answer; a thread is made when first needed.
+threads = _settings.api_threads + _settings.max_waits
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 # Each worker opens its own database and broker connections, after the fork.
 preload_app = False
@@ -60,6 +61,14 @@ def on_starting(server: Any) -> None:
 
 
 on_reload = on_starting  # gunicorn has set its own handlers up again by then
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let requests that wait see that the worker stops, or it would wait for them."""
+    from api.context import EXTENSION
+    from api.wsgi import app
+
+    app.extensions[EXTENSION].stopping = lambda: not worker.alive
 
 
 def worker_exit(server: Any, worker: Any) -> None:

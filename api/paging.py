@@ -6,19 +6,28 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import request
+from flask import Response, request
 
+from api.conditional import Answer, conditional, tag_of
 from storage.pages import Page
 
 T = TypeVar("T")
 
 
 def page_answer(
-    page: Page[T], wire: Callable[[T], dict[str, Any]]
-) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Make the answer for a page: body, status, headers with a `Link` to the next page."""
-    headers = {"Cache-Control": "no-store"}
+    page: Page[T], wire: Callable[[T], dict[str, Any]], version: Callable[[T], object]
+) -> Answer | Response:
+    """Make the answer for a page, with a tag and a `Link` (RFC 8288) to the next page.
+
+    Args:
+        page: The rows.
+        wire: Tells one.
+        version: What changes whenever a row does.
+    """
+    headers = {}
     if page.next_cursor is not None:
         query = urlencode(request.args.to_dict() | {"cursor": page.next_cursor})
         headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    return {"items": [wire(item) for item in page.items], "next": page.next_cursor}, 200, headers
+    tag = tag_of(page.next_cursor, *map(version, page.items))
+    body = {"next": page.next_cursor}
+    return conditional(tag, lambda: {"items": [wire(item) for item in page.items]} | body, headers)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import RLock
 
 from api.doorbell import Doorbell
+from api.waiting import Seats
 from lungline.queueing import Permits, make_celery
 from lungline.settings import Settings
 from storage.database import Database
@@ -20,6 +22,8 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Remember the settings."""
         self.settings = settings
+        self.waits = Seats(settings.max_waits)
+        self.stopping: Callable[[], bool] = lambda: False  # the server tells, see api/gunicorn.py
         self._lock = RLock()
         self._database: Database | None = None
         self._repository: Repository | None = None

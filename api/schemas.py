@@ -178,6 +178,16 @@ class JobPageQuery(_PageQuery):
 
 
 class ItemPageQuery(_PageQuery):
+class JobQuery(Schema):
+    """How long to wait for news."""
+
+    wait = Integer(
+        load_default=0,
+        validate=Range(0, 86_400),
+        metadata={"description": "Seconds to wait for a change; more than the limit is the limit."},
+    )
+
+
     """Which items."""
 
     status = String(load_default=None, validate=OneOf(_ITEM_STATUSES))

@@ -57,6 +57,15 @@ class Settings(BaseSettings):
     client_idle_seconds: float = Field(
         60.0, gt=0, description="A client that neither sends nor reads for this long is cut off."
     )
+    max_wait_seconds: int = Field(
+        30, ge=0, description="Longest wait that `Prefer: wait` and `?wait` get."
+    )
+    max_waits: int = Field(
+        32,
+        ge=0,
+        description="Requests that wait at a time in each gunicorn worker, on threads of their "
+        "own; further ones are answered at once.",
+    )
 
     # Limits on what clients send.
     max_body_bytes: int = Field(2048 * MIB, gt=0, description="Largest body of one submission.")

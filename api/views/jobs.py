@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIBlueprint
+from flask import Response, request
 
 from api import schemas
+from api.conditional import Answer, conditional, item_version, job_tag, known
 from api.context import checked_job_cursor, checked_job_id, parts, tenant
-from api.documented import problems
+from api.documented import UNCHANGED, problems
 from api.paging import page_answer
+from api.waiting import client_gone, look_until
 from api.wire import eta_seconds, films_per_second, item_wire, job_wire
 from lungline.domain import ItemStatus, JobStatus
 from lungline.errors import CrossSite, InvalidParameter, JobNotFound, WrongState
@@ -19,40 +22,45 @@ jobs = APIBlueprint("jobs", __name__, url_prefix="/v1", tag="Jobs")
 
 _SLOWEST_POLL_SECONDS = 10
 
-Answer = tuple[dict[str, Any], int, dict[str, str]]
-
 
 @jobs.get("/jobs")
 @jobs.input(schemas.JobPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.JobPage)
-@jobs.doc(operation_id="listJobs", responses=problems(InvalidParameter))
-def list_jobs(query: dict[str, Any]) -> Answer:
+@jobs.doc(operation_id="listJobs", responses=UNCHANGED | problems(InvalidParameter))
+def list_jobs(query: dict[str, Any]) -> Answer | Response:
     """List jobs, newest first."""
     status = JobStatus(query["status"]) if query["status"] else None
     cursor = checked_job_cursor(query["cursor"])
     page = parts().repository.jobs.page(
         tenant(), limit=query["limit"], cursor=cursor, status=status
     )
-    return page_answer(page, job_wire)
+    return page_answer(page, job_wire, job_tag)
 
 
 @jobs.get("/jobs/<job_id>")
+@jobs.input(schemas.JobQuery, location="query", arg_name="query")
 @jobs.output(schemas.Job)
-@jobs.doc(operation_id="getJob", responses=problems(JobNotFound))
-def get_job(job_id: str) -> Answer:
-    """Tell how a job stands. `Retry-After` says when to ask again; it is absent at the end."""
+@jobs.doc(operation_id="getJob", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
+def get_job(job_id: str, query: dict[str, Any]) -> Answer | Response:
+    """Tell how a job stands. `Retry-After` says when to ask again; it is absent at the end.
+
+    With `wait=N` the answer comes as soon as the job differs from the version that
+    `If-None-Match` names (without one: from what it is now), or after N seconds.
+    """
     job = parts().repository.jobs.get(tenant(), checked_job_id(job_id))
-    headers = {"Cache-Control": "no-store"}
+    if query["wait"] and not job.status.terminal:
+        job = _changed(job, query["wait"])
+    headers = {}
     if not job.status.terminal:
         headers["Retry-After"] = str(_poll_seconds(job))
-    return job_wire(job), 200, headers
+    return conditional(job_tag(job), lambda: job_wire(job), headers)
 
 
 @jobs.get("/jobs/<job_id>/items")
 @jobs.input(schemas.ItemPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.ItemPage)
-@jobs.doc(operation_id="listItems", responses=problems(JobNotFound, InvalidParameter))
-def list_items(job_id: str, query: dict[str, Any]) -> Answer:
+@jobs.doc(operation_id="listItems", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
+def list_items(job_id: str, query: dict[str, Any]) -> Answer | Response:
     """List a job's items in its order."""
     status = ItemStatus(query["status"]) if query["status"] else None
     page = parts().repository.items.page(
@@ -62,7 +70,7 @@ def list_items(job_id: str, query: dict[str, Any]) -> Answer:
         cursor=query["cursor"],
         status=status,
     )
-    return page_answer(page, item_wire)
+    return page_answer(page, item_wire, item_version)
 
 
 @jobs.post("/jobs/<job_id>/cancel")
@@ -72,6 +80,22 @@ def cancel_job(job_id: str) -> Answer:
     """Cancel a job: nothing new is read, what is being read is finished."""
     job = parts().repository.jobs.cancel(tenant(), checked_job_id(job_id))
     return job_wire(job), 202, {"Cache-Control": "no-store"}
+
+
+def _changed(job: Job, seconds: int) -> Job:
+    """Wait until the job is no longer what the client knows of it."""
+    here, now = parts(), job_tag(job)
+    if request.if_none_match and not known(now):
+        return job
+    with here.waits.seat() as seated:
+        if not seated:
+            return job
+        return look_until(
+            lambda: here.repository.jobs.get(tenant(), job.id),
+            lambda seen: job_tag(seen) != now,
+            min(seconds, here.settings.max_wait_seconds),
+            lambda: here.stopping() or client_gone(request.environ),
+        )
 
 
 def _poll_seconds(job: Job) -> int:
