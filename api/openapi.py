@@ -65,6 +65,14 @@ SUBMISSION = {
         },
     },
 }
+FINISHED = {
+    "description": "The only film's item, read or failed within the wait that was preferred.",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Item"}}},
+    "headers": {
+        "Preference-Applied": {"schema": _FIELD, "description": "`wait=N`, as it was applied."},
+        "Location": {"schema": _FIELD, "description": "The job."},
+    },
+}
 PARAMETERS: list[dict[str, Any]] = [
     {"in": where, "name": name, "schema": {"type": "string"}, "description": text}
     for where, name, text in (
@@ -72,6 +80,11 @@ PARAMETERS: list[dict[str, Any]] = [
             "header",
             "Idempotency-Key",
             "1 to 255 visible ASCII characters; the same key and request give the same job.",
+        ),
+        (
+            "header",
+            "Prefer",
+            "`wait=N`: answer 200 with the only film's item if it is read in N s.",
         ),
         ("query", "name", "Of the job, for people."),
         ("query", "metadata", "A JSON object, given back as it came."),
@@ -110,6 +123,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     schemas |= {"Problem": PROBLEM, "Health": HEALTH}
     spec["tags"] = list({tag["name"]: tag for tag in spec["tags"]}.values())
     submission = spec["paths"]["/v1/jobs"]["post"]
+    submission["responses"]["200"] = FINISHED
     submission |= {"requestBody": SUBMISSION, "parameters": PARAMETERS}
     for path, operations in spec["paths"].items():
         for operation in operations.values():

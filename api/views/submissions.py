@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from apiflask import APIBlueprint
-from flask import request
+from flask import Response, request
 
 from api import schemas
+from api.conditional import Answer
 from api.context import parts, tenant
 from api.documented import problems
 from api.intake.accept import Acceptance
 from api.intake.body import Body, open_body
 from api.intake.kinds import Kind, kind_of
 from api.intake.parameters import read_idempotency_key
+from api.preferences import answer_in_time
 from api.trace import bind_job
 from api.wire import job_wire
 from lungline.errors import (
@@ -64,12 +66,14 @@ _ERRORS = problems(
     headers=schemas.SubmissionHeaders,
 )
 @submissions.doc(operation_id="submitJob", responses=_ERRORS)
-def submit_job() -> tuple[dict[str, Any], int, dict[str, str]]:
+def submit_job() -> Answer | Response:
     """Submit films or an archive.
 
     The body is one film, one zip archive, or a form with one or many films or a single archive.
     A film that cannot be taken does not stop the others of a form: its item fails with a code.
     With an `Idempotency-Key` the same request gives the same job, however often it is sent.
+    With `Prefer: wait=N` a request of one film is answered 200 with its item, findings and all,
+    when that is ready within N seconds.
     """
     body, stream = open_body(request, parts().settings.max_body_bytes)
     with stream:
@@ -79,9 +83,17 @@ def submit_job() -> tuple[dict[str, Any], int, dict[str, str]]:
             body.discard()
             raise
     bind_job(created.job.id)
-    headers = {"Location": f"/v1/jobs/{created.job.id}", "Cache-Control": "no-store"}
+    headers = {
+        "Location": f"/v1/jobs/{created.job.id}",
+        "Cache-Control": "no-store",
+        "Vary": "Prefer",
+    }
     if created.replayed:
         headers["Idempotency-Replayed"] = "true"
+    answer = answer_in_time(created.job)
+    if answer is not None:
+        answer.headers.update(headers)
+        return answer
     return job_wire(created.job), 202, headers
 
 
