@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIFlask
 
 import lungline
+from api.compression import register_compression
 from api.context import EXTENSION
 from api.guard import register_guard
 from api.headers import register_headers
@@ -50,6 +51,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_metrics(app)
     register_headers(app)
     register_problems(app)
+    register_compression(app)
     register_guard(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
