@@ -16,6 +16,7 @@ from api.openapi import configure_openapi
 from api.parts import Parts
 from api.problems import register_problems
 from api.trace import IdleLimit, register_trace
+from api.views.control import control
 from api.views.health import health
 from api.views.items import items
 from api.views.jobs import jobs
@@ -26,7 +27,7 @@ from api.views.results import results
 from api.views.submissions import submissions
 from lungline.settings import Settings
 
-_BLUEPRINTS = (submissions, jobs, results, items, pictures, health, metrics, page)
+_BLUEPRINTS = (submissions, jobs, control, results, items, pictures, health, metrics, page)
 _STATIC_SECONDS = 3600
 
 

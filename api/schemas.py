@@ -59,6 +59,7 @@ class Job(Schema):
     status = String(required=True, validate=OneOf(_JOB_STATUSES))
     bundle = String(required=True, metadata={"example": "paediatric-pneumonia@0.1.0"})
     priority = String(required=True, validate=OneOf([p.name.lower() for p in Priority]))
+    paused = Boolean(required=True, metadata={"description": "Nothing new of it is read."})
     source = String(required=True, validate=OneOf(["films", "archive"]))
     metadata = Dict(keys=String(), values=Raw(), required=True)
     counts = Nested(Counts, required=True)

@@ -31,6 +31,7 @@ def job_wire(job: Job) -> Wire:
         "status": str(job.status),
         "bundle": job.bundle,
         "priority": job.priority.name.lower(),
+        "paused": job.paused,
         "source": job.source,
         "metadata": job.metadata,
         "counts": {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage.claims import Claims
+from storage.control import Control
 from storage.database import Database
 from storage.events import Events
 from storage.expansions import Expansions
@@ -19,6 +20,7 @@ class Repository:
     Attributes:
         database: The connection.
         jobs: Requests of clients.
+        control: What clients change about them.
         items: Their films.
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
@@ -35,6 +37,7 @@ class Repository:
         """
         self.database = database
         self.jobs = Jobs(database)
+        self.control = Control(database, self.jobs)
         self.items = Items(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database)

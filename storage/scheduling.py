@@ -56,10 +56,16 @@ def charge_tenants(connection: Connection, films: Mapping[str, int]) -> None:
 def admit_job(connection: Connection, tenant: str, job_id: str) -> None:
     """Let a job that became runnable start no earlier than the least of its tenant's others.
 
-    Without this a job that waited for its first film would be owed all that the others had.
+    Without this a job that waited for its first film, or was paused, would be owed all that the
+    others had. The others are those of its priority, for it takes turns with no further ones: the
+    little that a waiting bulk job has had is no measure for a normal one.
     """
+    priority = select(JobRow.priority).where(JobRow.id == job_id).scalar_subquery()
     least = select(func.min(JobRow.vtime)).where(
-        JOB_RUNNABLE, JobRow.tenant == tenant, JobRow.id != job_id
+        JOB_RUNNABLE,
+        JobRow.tenant == tenant,
+        JobRow.id != job_id,
+        JobRow.priority == priority,
     )
     floor: float | None = connection.execute(least).scalar()
     if floor is not None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from lungline.domain import ItemStatus, JobStatus
+from lungline.domain import ItemStatus, JobStatus, Priority
 from lungline.errors import FILM_CODES, JOB_CODES
 from storage import scheduling
 from storage.events import EventType, record
@@ -41,12 +41,17 @@ from storage.tally import Tally
 
 Failure = tuple[str, str]  # code, reason
 
-_CANCELLABLE = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
+_OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
 _NO_LEASE: Mapping[str, None] = {
     "worker_id": None,
     "lease_id": None,
     "lease_expires_at": None,
     "lease_ends_at": None,
+}
+_NOT_EXPANDED: Mapping[str, None] = {
+    "expand_lease_id": None,
+    "expand_worker_id": None,
+    "expand_lease_expires_at": None,
 }
 
 
@@ -281,7 +286,9 @@ def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
         JobRow.id == job_id, JOB_LIVE, JobRow.queued == 0, JobRow.running == 0
     )
     ended = connection.execute(
-        change.values(status=status, finished_at=at).returning(JobRow.tenant, JobRow.status)
+        change.values(status=status, paused=False, finished_at=at).returning(
+            JobRow.tenant, JobRow.status
+        )
     ).one_or_none()
     if ended is None:
         return False
@@ -294,18 +301,74 @@ def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
 def begin_cancelling(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
     """Stop claims and the expansion of a job; False when its status does not allow it."""
     change = update(JobRow).where(
-        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_CANCELLABLE)
+        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_OPEN)
     )
-    values = {
-        "status": JobStatus.CANCELLING,
-        "expand_lease_id": None,
-        "expand_worker_id": None,
-        "expand_lease_expires_at": None,
-    }
-    if not connection.execute(change.values(**values)).rowcount:
+    values = {"status": JobStatus.CANCELLING, "paused": False}
+    if not connection.execute(change.values(**values, **_NOT_EXPANDED)).rowcount:
         return False
     record(connection, at, EventType.CANCELLING, tenant, job_id)
     return True
+
+
+def pause(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
+    """Let claims and expanders pass a job by; False when its status does not allow it.
+
+    Films under a lease are read to their end; an expander loses its lease, and what it had
+    committed stays.
+    """
+    change = update(JobRow).where(_open_job(tenant, job_id), ~JobRow.paused)
+    if connection.execute(change.values(paused=True, **_NOT_EXPANDED)).rowcount:
+        record(connection, at, EventType.PAUSED, tenant, job_id)
+        return True
+    return _is_open(connection, tenant, job_id)
+
+
+def resume(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
+    """Let claims see a paused job again; False when its status does not allow it.
+
+    It is owed nothing for the time it was away.
+    """
+    change = update(JobRow).where(_open_job(tenant, job_id), JobRow.paused)
+    job = connection.execute(change.values(paused=False).returning(JobRow.queued)).one_or_none()
+    if job is None:
+        return _is_open(connection, tenant, job_id)
+    if job.queued:
+        scheduling.admit_job(connection, tenant, job_id)
+        scheduling.admit_tenant(connection, tenant, job_id)
+    record(connection, at, EventType.RESUMED, tenant, job_id)
+    return True
+
+
+def rename(connection: Connection, tenant: str, job_id: str, name: str) -> bool:
+    """Call a job something else; False when there is none."""
+    change = update(JobRow).where(JobRow.id == job_id, JobRow.tenant == tenant)
+    return bool(connection.execute(change.values(name=name)).rowcount)
+
+
+def reprioritize(
+    connection: Connection, at: float, tenant: str, job_id: str, priority: Priority
+) -> bool:
+    """Move a job among those of another priority; False when its status does not allow it.
+
+    There it starts no earlier than the least of its tenant's others: what it waited for among
+    those of its old priority is no claim on the films of these.
+    """
+    change = update(JobRow).where(_open_job(tenant, job_id), JobRow.priority != int(priority))
+    if not connection.execute(change.values(priority=int(priority))).rowcount:
+        return _is_open(connection, tenant, job_id)
+    scheduling.admit_job(connection, tenant, job_id)
+    record(connection, at, EventType.PRIORITY, tenant, job_id)
+    return True
+
+
+def _open_job(tenant: str, job_id: str) -> ColumnElement[bool]:
+    return and_(JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_OPEN))
+
+
+def _is_open(connection: Connection, tenant: str, job_id: str) -> bool:
+    return (
+        connection.execute(select(JobRow.id).where(_open_job(tenant, job_id))).first() is not None
+    )
 
 
 def finish_expanding(
@@ -338,9 +401,7 @@ def finish_expanding(
             status=JobStatus.RUNNING,
             error_code=case((blame, code), else_=None),
             error_reason=case((blame, reason), else_=None),
-            expand_lease_id=None,
-            expand_worker_id=None,
-            expand_lease_expires_at=None,
+            **_NOT_EXPANDED,
         ).returning(JobRow.tenant)
     ).one_or_none()
     if job is None:

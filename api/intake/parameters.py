@@ -66,7 +66,7 @@ def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
         names = ", ".join(repr(clean_name(name)[:40]) for name in unknown[:5])
         raise InvalidParameter(f"Unknown field {names}. Known are {', '.join(sorted(FIELDS))}.")
     return Parameters(
-        name=_name(given.get("name", "")),
+        name=checked_name(given.get("name", "")),
         metadata=_metadata(given.get("metadata", ""), settings.max_metadata_bytes),
         bundle=_bundle(given, settings),
         priority=_priority(given.get("priority", "")),
@@ -102,7 +102,12 @@ def check_interactive(priority: Priority, films: int | None) -> None:
         )
 
 
-def _name(text: str) -> str:
+def checked_name(text: str) -> str:
+    """Check a job's name.
+
+    Raises:
+        InvalidParameter: It is too long.
+    """
     if len(text) > _MOST_NAME:
         raise InvalidParameter(f"name has more than {_MOST_NAME} characters.")
     return clean_name(text)

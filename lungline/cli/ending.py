@@ -37,7 +37,8 @@ def describe(job: Job) -> str:
         )
         if count
     ]
-    words = f"{job.status.replace('_', ' ')}: {amount(counts.total, 'film')}, {', '.join(parts)}"
+    status = "paused" if job.paused else job.status.replace("_", " ")
+    words = f"{status}: {amount(counts.total, 'film')}, {', '.join(parts)}"
     if seconds := seconds_taken(job):
         words += f", in {duration(seconds) if seconds >= 10 else f'{seconds:.1f} s'}"
     if job.error:

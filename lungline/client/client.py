@@ -163,11 +163,32 @@ class LunglineClient:
         """Cancel a job: films that wait are not read; cancelling twice does no harm."""
         return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/cancel"))
 
+    def jobs(self, *, status: str | None = None) -> Iterator[Job]:
+        """Yield jobs, newest first, page by page."""
+        for wire in self._pages("/v1/jobs", status):
+            yield Job.from_wire(wire)
+
+    def pause(self, job_id: str) -> Job:
+        """Pause a job: films that wait are not read until it is resumed."""
+        return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/pause"))
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/resume"))
+
+    def change(self, job_id: str, *, name: str | None = None, priority: str | None = None) -> Job:
+        """Change what a job is called, or which jobs come before it; None leaves it as it is."""
+        asked = {"name": name, "priority": priority}
+        changes = {key: value for key, value in asked.items() if value is not None}
+        return Job.from_wire(self._transport.patch(_job_path(job_id), changes))
+
     def items(self, job_id: str, *, status: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield a job's items with their findings, page by page."""
+        yield from self._pages(f"{_job_path(job_id)}/items", status)
+
+    def _pages(self, path: str, status: str | None) -> Iterator[Mapping[str, Any]]:
         cursor: str | None = None
         while True:
-            path = f"{_job_path(job_id)}/items"
             answer = self._transport.get(path, cursor=cursor, status=status)
             page = Page(tuple(answer["items"]), answer.get("next"))
             yield from page.items

@@ -36,6 +36,8 @@ class Job:
         name: What the client called it.
         status: Where it stands.
         bundle: `name@version` that reads its films.
+        priority: `interactive`, `normal` or `bulk`.
+        paused: Whether nothing new of it is read until it is resumed.
         counts: Of its films; while an archive is expanded, of those found so far.
         entries_total: Entries of the archive; None when there is none, or it is not known yet.
         films_per_second: Current rate; None when unknown.
@@ -48,6 +50,8 @@ class Job:
     name: str
     status: JobStatus
     bundle: str
+    priority: str
+    paused: bool
     counts: Counts
     entries_total: int | None
     films_per_second: float | None
@@ -65,6 +69,8 @@ class Job:
             name=str(wire.get("name") or ""),
             status=JobStatus(wire["status"]),
             bundle=str(wire.get("bundle") or ""),
+            priority=str(wire.get("priority") or ""),
+            paused=bool(wire.get("paused")),
             counts=Counts(**{name: int(counts.get(name) or 0) for name in Counts.__slots__}),
             entries_total=(wire.get("expansion") or {}).get("entries_total"),
             films_per_second=wire.get("rate_films_per_second"),

@@ -86,6 +86,10 @@ class Transport:
 
         return self._repeat(send) if repeat else send()
 
+    def patch(self, path: str, changes: Mapping[str, Any]) -> Any:
+        """PATCH some fields; tried again when the service is away, for the second changes none."""
+        return self._repeat(lambda: self._json("PATCH", path, json=dict(changes)))
+
     @contextmanager
     def stream(self, path: str, **parameters: str | int | None) -> Iterator[httpx.Response]:
         """GET something long; the start is tried again, a break in the middle is an error."""

@@ -21,12 +21,13 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import func, select
 
-from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus, Priority
 from lungline.errors import WrongState
 from storage.claims import Batch, Outcome
 from storage.database import Database
 from storage.expansions import Expansion
 from storage.items import Item, NewItem
+from storage.jobs import Job
 from storage.models import Base, ItemRow
 from storage.repository import Repository
 from tests.factories.rows import (
@@ -41,6 +42,7 @@ from tests.factories.rows import (
 )
 
 MAX_ATTEMPTS = 2
+OPEN = {JobStatus.EXPANDING, JobStatus.RUNNING}
 # Few distinct films, so that jobs share them.
 new_items = st.lists(
     st.sampled_from(range(8)).map(
@@ -80,6 +82,8 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
         def claim(self, worker: str, limit: int) -> Batch | None:
             batch = claim(self.repo, limit, worker)
             if batch is not None:
+                held = {item.job_id for item in batch.items}
+                assert not any(self.repo.jobs.get(DEFAULT_TENANT, job).paused for job in held)
                 assert 1 <= len(batch.items) <= limit
                 assert len(batch.items) == 1 or not any(item.alone for item in batch.items)
             return batch
@@ -137,13 +141,32 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
 
         @rule(index=st.integers(0, 5))
         def cancel(self, index: int) -> None:
-            jobs = self.repo.jobs.page(DEFAULT_TENANT, limit=50).items
-            if index < len(jobs):
-                job = jobs[index]
+            job = self._job(index)
+            if job is not None:
                 try:
                     self.repo.jobs.cancel(DEFAULT_TENANT, job.id)
                 except WrongState:
                     assert job.status.terminal
+
+        @rule(index=st.integers(0, 5), action=st.sampled_from(["pause", "resume"]))
+        def pause_or_resume(self, index: int, action: str) -> None:
+            job = self._job(index)
+            if job is not None:
+                try:
+                    changed = getattr(self.repo.control, action)(DEFAULT_TENANT, job.id)
+                    assert changed.paused == (action == "pause")
+                except WrongState:
+                    assert job.status not in OPEN
+
+        @rule(index=st.integers(0, 5), priority=st.sampled_from(Priority))
+        def reprioritize(self, index: int, priority: Priority) -> None:
+            job = self._job(index)
+            if job is not None:
+                try:
+                    changed = self.repo.control.reprioritize(DEFAULT_TENANT, job.id, priority)
+                    assert changed.priority is priority
+                except WrongState:
+                    assert job.status not in OPEN
 
         @rule(seconds=st.sampled_from([1.0, 7.0, 13.0, 130.0]))
         def wait(self, seconds: float) -> None:
@@ -164,8 +187,13 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 assert not (job.status.terminal and busy)
                 drained = not busy and job.status is not JobStatus.EXPANDING
                 assert job.status.terminal == drained
+                assert not (job.paused and job.status not in OPEN)
                 for item in items:
                     self._check(item)
+
+        def _job(self, index: int) -> Job | None:
+            jobs = self.repo.jobs.page(DEFAULT_TENANT, limit=50).items
+            return jobs[index] if index < len(jobs) else None
 
         def _held(self, batch: Batch) -> int:
             """Count what a lease still holds, read without the code under test."""
@@ -183,6 +211,9 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 assert self.ended.setdefault(item.id, item) == item
 
         def teardown(self) -> None:
+            for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
+                if job.paused:
+                    self.repo.control.resume(DEFAULT_TENANT, job.id)
             for _ in range(2 * MAX_ATTEMPTS + 2):
                 database.clock_offset += 13.0
                 self.sweep()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -21,6 +22,10 @@ from tests.fixtures.ports import NOBODY_URL
 RUNNING = Answer(job_wire("running", succeeded=1, queued=1), 202)
 SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
+
+COMMANDS = (
+    *("up", "submit", "status", "jobs", "results", "pause", "resume", "change", "cancel", "demo"),
+)
 
 Run = Callable[..., Result]
 
@@ -47,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_help_teaches_with_examples(run: Run) -> None:
-    for command in ("up", "submit", "status", "results", "cancel", "demo"):
+    for command in COMMANDS:
         text = run(command, "--help").output
         assert "Example" in text
         assert f"lungline {command}" in text
@@ -170,6 +175,53 @@ def test_cancel_tells_what_became_of_the_job(run: Run) -> None:
         result = run("cancel", JOB_ID, url=service.url)
 
     assert "cancelled: 2 films, 1 read, 1 cancelled" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "wire", "words"),
+    [
+        ("pause", job_wire("running", succeeded=1, queued=1) | {"paused": True}, "paused: 2 films"),
+        ("resume", job_wire("running", succeeded=1, queued=1), "running: 2 films"),
+    ],
+)
+def test_pause_and_resume_tell_where_the_job_stands(
+    run: Run, command: str, wire: dict[str, Any], words: str
+) -> None:
+    with scripted(Answer(wire, 202)) as service:
+        result = run(command, JOB_ID, url=service.url)
+
+    assert words in result.stdout
+    assert (service.seen[0].method, service.seen[0].path) == (
+        "POST",
+        f"/v1/jobs/{JOB_ID}/{command}",
+    )
+
+
+def test_change_sends_only_what_was_given(run: Run) -> None:
+    with scripted(RUNNING) as service:
+        assert run("change", JOB_ID, "--priority", "bulk", url=service.url).exit_code == 0
+
+    (request,) = service.seen
+    assert (request.method, request.path) == ("PATCH", f"/v1/jobs/{JOB_ID}")
+    assert json.loads(request.body) == {"priority": "bulk"}
+
+
+def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:
+    wire = job_wire("succeeded")
+    pages = [Answer({"items": [wire, wire], "next": "x"}), Answer({"items": [wire], "next": None})]
+    with scripted(*pages) as service:
+        result = run("jobs", "--status", "succeeded", url=service.url)
+    with scripted(pages[0]) as brief:
+        assert len(run("jobs", "-n", "1", "--json", url=brief.url).stdout.splitlines()) == 1
+
+    assert (
+        result.stdout.splitlines()
+        == [f"{JOB_ID}  succeeded: 2 films, 2 read, in 3.5 s  (night shift)"] * 3
+    )
+    assert [request.path for request in service.seen] == [
+        "/v1/jobs?status=succeeded",
+        "/v1/jobs?cursor=x&status=succeeded",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""`lungline jobs`: which jobs there are."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from lungline.cli.app import app
+from lungline.cli.console import output
+from lungline.cli.ending import describe
+from lungline.cli.service import UrlOption, connect
+from lungline.domain import JobStatus
+
+EXAMPLES = """Examples:
+
+lungline jobs
+
+lungline jobs --status failed --limit 100
+
+lungline jobs --json | jq -r .id
+"""
+
+
+@app.command(epilog=EXAMPLES)
+def jobs(
+    status: Annotated[JobStatus | None, typer.Option(help="Only jobs that stand there.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most jobs to list.")] = 20,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each job as one line of JSON.")
+    ] = False,
+    url: UrlOption = None,
+) -> None:
+    """List jobs, newest first: id, where it stands, name."""
+    with connect(url) as client:
+        for job in islice(client.jobs(status=status), limit):
+            words = f"{job.id}  {describe(job)}" + (f"  ({job.name})" if job.name else "")
+            text = json.dumps(job.wire) if as_json else words
+            output().print(text, soft_wrap=True, markup=False)
