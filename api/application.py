@@ -17,6 +17,7 @@ from api.parts import Parts
 from api.problems import register_problems
 from api.trace import IdleLimit, register_trace
 from api.views.control import control
+from api.views.events import events
 from api.views.health import health
 from api.views.items import items
 from api.views.jobs import jobs
@@ -27,7 +28,7 @@ from api.views.results import results
 from api.views.submissions import submissions
 from lungline.settings import Settings
 
-_BLUEPRINTS = (submissions, jobs, control, results, items, pictures, health, metrics, page)
+_BLUEPRINTS = (submissions, jobs, control, events, results, items, pictures, health, metrics, page)
 _STATIC_SECONDS = 3600
 
 
@@ -51,8 +52,8 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_trace(app)  # first, so that every other answer carries the request's id
     register_metrics(app)
     register_headers(app)
-    register_problems(app)
     register_compression(app)
+    register_problems(app)
     register_guard(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

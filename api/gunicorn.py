@@ -21,7 +21,7 @@ bind = f"{_host}:{_settings.api_port}"
 workers = _settings.api_processes
 worker_class = "gthread"
 # Who only waits must not keep others from their answer; a thread is made when first needed.
-threads = _settings.api_threads + _settings.max_waits
+threads = _settings.api_threads + _settings.max_waits + _settings.max_event_streams
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
 # Each worker opens its own database and broker connections, after the fork.
 preload_app = False

@@ -95,6 +95,12 @@ PARAMETERS: list[dict[str, Any]] = [
     )
 ]
 """With a form the query's parameters are fields of the form instead."""
+LAST_EVENT = {
+    "in": "header",
+    "name": "Last-Event-ID",
+    "schema": {"type": "string"},
+    "description": "The `id` of the last event that the reader has had; browsers send it.",
+}
 _EVERYWHERE = {
     "421": "`host_not_allowed`: The service is not known under this name.",
     "500": "`internal_error`: Something failed inside the service.",
@@ -124,6 +130,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     spec["tags"] = list({tag["name"]: tag for tag in spec["tags"]}.values())
     submission = spec["paths"]["/v1/jobs"]["post"]
     submission["responses"]["200"] = FINISHED
+    spec["paths"]["/v1/jobs/{job_id}/events"]["get"]["parameters"].append(LAST_EVENT)
     submission |= {"requestBody": SUBMISSION, "parameters": PARAMETERS}
     for path, operations in spec["paths"].items():
         for operation in operations.values():

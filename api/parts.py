@@ -23,6 +23,7 @@ class Parts:
         """Remember the settings."""
         self.settings = settings
         self.waits = Seats(settings.max_waits)
+        self.streams = Seats(settings.max_event_streams)
         self.stopping: Callable[[], bool] = lambda: False  # the server tells, see api/gunicorn.py
         self._lock = RLock()
         self._database: Database | None = None

@@ -178,7 +178,6 @@ class JobPageQuery(_PageQuery):
     status = String(load_default=None, validate=OneOf(_JOB_STATUSES))
 
 
-class ItemPageQuery(_PageQuery):
 class JobQuery(Schema):
     """How long to wait for news."""
 
@@ -189,6 +188,7 @@ class JobQuery(Schema):
     )
 
 
+class ItemPageQuery(_PageQuery):
     """Which items."""
 
     status = String(load_default=None, validate=OneOf(_ITEM_STATUSES))

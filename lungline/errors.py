@@ -229,6 +229,15 @@ class BrokerUnavailable(PartUnavailable):
     title = "The broker does not answer"
 
 
+class TooManyStreams(LunglineError):
+    """As many clients follow jobs already as the process may serve."""
+
+    code = "too_many_streams"
+    status = 503
+    title = "Too many clients follow jobs"
+    retry_after = 5
+
+
 class ObjectNotFound(LunglineError):
     """The object store has no object under this key."""
 

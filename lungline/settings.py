@@ -66,6 +66,12 @@ class Settings(BaseSettings):
         description="Requests that wait at a time in each gunicorn worker, on threads of their "
         "own; further ones are answered at once.",
     )
+    max_event_streams: int = Field(
+        64,
+        ge=0,
+        description="Event streams at a time in each gunicorn worker, on threads of their own; "
+        "further ones get 503.",
+    )
 
     # Limits on what clients send.
     max_body_bytes: int = Field(2048 * MIB, gt=0, description="Largest body of one submission.")

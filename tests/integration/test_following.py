@@ -6,9 +6,10 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from storage.claims import Outcome
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.integration
 
 THREADS = 2
 SEATS = 6
+STREAMS = 4
 LONG = 600
 
 
@@ -27,7 +29,11 @@ LONG = 600
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("following")
     with running_server(
-        folder, api_threads=THREADS, max_waits=SEATS, max_wait_seconds=LONG, batch_size=1
+        folder,
+        api_threads=THREADS,
+        max_waits=SEATS,
+        max_wait_seconds=LONG,
+        max_event_streams=STREAMS,
     ) as running:
         yield running
 
@@ -145,3 +151,71 @@ def test_it_stops_although_clients_wait(tmp_path: Path) -> None:
             assert server.http.get("/v1/jobs").status_code == 200
             assert server.stop() == 0
             assert all(answered(client).startswith(b"HTTP/1.1 304") for client in clients)
+
+
+def until(lines: Iterator[str], line: str) -> list[str]:
+    """The lines of a stream up to one, which must come."""
+    taken = []
+    for each in lines:
+        taken.append(each)
+        if each == line:
+            return taken
+    raise AssertionError(f"the stream ended without {line!r}: {taken}")
+
+
+def test_a_stream_tells_what_happens_while_it_happens(server: Server) -> None:
+    job = submit(server, 400, count=3)
+    path = f"/v1/jobs/{job}/events"
+    with server.http.stream("GET", path) as stream:
+        assert stream.headers["Content-Type"].startswith("text/event-stream")
+        lines = stream.iter_lines()
+        told = until(lines, "event: job")
+        assert "event: job.created" in told
+        # If films are read one by one, each is told before the next is read
+        for count in (1, 2, 3):
+            read(server, films_at_once=1)
+            while f'"succeeded": {count}' not in next(lines):
+                pass
+        # Then the stream ends with the job
+        list(lines)
+    # And a reader that was cut off goes on where it was
+    last = next(line for line in reversed(told) if line.startswith("id: "))
+    again = server.http.get(path, headers={"Last-Event-ID": last.removeprefix("id: ")})
+    assert "event: job.finished" in again.text
+    assert "event: job.created" not in again.text
+
+
+def test_streams_keep_nobody_from_an_answer_and_free_their_threads(server: Server) -> None:
+    path = f"/v1/jobs/{submit(server, 500)}/events"
+    for _ in range(3):
+        with ExitStack() as stack:
+            # Given as many streams as may be, more than threads for ordinary requests
+            held = [_open_stream(server, path, stack).iter_lines() for _ in range(STREAMS)]
+            for lines in held:
+                until(lines, "event: job")
+            # Then a further one is refused, and others are answered
+            refused = server.http.get(path)
+            assert (refused.status_code, refused.json()["code"]) == (503, "too_many_streams")
+            assert server.http.get("/v1/jobs").status_code == 200
+        # And those that have gone make room
+
+
+def _open_stream(server: Server, path: str, stack: ExitStack) -> httpx.Response:
+    """Open a stream as soon as there is room."""
+    http = stack.enter_context(httpx.Client(base_url=server.settings.url, timeout=60))
+    while True:
+        stream = stack.enter_context(http.stream("GET", path))
+        if stream.status_code == 200:
+            return stream
+        stream.read()
+        time.sleep(0.05)
+
+
+def test_it_stops_although_clients_follow(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        path = f"/v1/jobs/{submit(server, 600)}/events"
+        with server.http.stream("GET", path) as stream:
+            lines = stream.iter_lines()
+            until(lines, "event: job")
+            assert server.stop() == 0
+            list(lines)

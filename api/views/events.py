@@ -1,0 +1,58 @@
+"""/v1/jobs/{id}/events: a job as it goes on, without asking again."""
+
+from __future__ import annotations
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from api.context import checked_job_id, parts, tenant
+from api.documented import Answers, problems
+from api.stream import Follower
+from api.waiting import client_gone
+from lungline.errors import InvalidParameter, JobNotFound, TooManyStreams
+
+events = APIBlueprint("events", __name__, url_prefix="/v1", tag="Jobs")
+
+_MOST_DIGITS = 18
+_ANSWERS: Answers = {
+    200: {
+        "description": "Events until the job has ended: what happened, with an `id`, and `job` "
+        "with the job as `getJob` tells it. For research use only.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    },
+    204: {"description": "The job has ended and the reader knows all of it; it must not return."},
+    **problems(JobNotFound, InvalidParameter, TooManyStreams),
+}
+
+
+@events.get("/jobs/<job_id>/events")
+@events.doc(operation_id="followJob", responses=_ANSWERS)
+def follow_job(job_id: str) -> Response:
+    """Follow a job as server-sent events; a reader that was cut off goes on where it was."""
+    here, environ = parts(), request.environ
+    job = here.repository.jobs.get(tenant(), checked_job_id(job_id))
+    cursor = _cursor(request.headers.get("Last-Event-ID", ""))
+    follower = Follower(
+        here.repository, tenant(), job.id, lambda: here.stopping() or client_gone(environ)
+    )
+    if follower.nothing_left(job, cursor):
+        return Response(status=204)
+    if not here.streams.take():
+        raise TooManyStreams(
+            "This process follows as many jobs as it may; try again later, or ask with ?wait."
+        )
+    pieces = (text.encode() for text in follower.text(cursor))
+    answer = Response(pieces, content_type="text/event-stream; charset=utf-8")
+    # Called whether the stream came to its end, broke off, or never began.
+    answer.call_on_close(here.streams.leave)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["X-Accel-Buffering"] = "no"  # a proxy must pass each event on at once
+    return answer
+
+
+def _cursor(given: str) -> int:
+    if not given:
+        return 0
+    if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
+        raise InvalidParameter("Last-Event-ID: this is no id of an event; send none to begin.")
+    return int(given)
