@@ -9,6 +9,7 @@ from apiflask import APIFlask
 import lungline
 from api.compression import register_compression
 from api.context import EXTENSION
+from api.cors import register_cors
 from api.guard import register_guard
 from api.headers import register_headers
 from api.metrics import register_metrics
@@ -55,6 +56,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_compression(app)
     register_problems(app)
     register_guard(app, settings)
+    register_cors(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     configure_openapi(app)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 
+from api.cors import from_listed_origin, listed_origins
 from lungline.errors import CrossSite, HostNotAllowed
 from lungline.settings import Settings
 
@@ -22,7 +23,7 @@ _ANY = "*"
 
 def register_guard(app: Flask, settings: Settings) -> None:
     """Check every request."""
-    names = allowed_names(settings)
+    names, origins = allowed_names(settings), listed_origins(settings)
 
     def check() -> None:
         if not host_allowed(request.host, names):
@@ -30,7 +31,8 @@ def register_guard(app: Flask, settings: Settings) -> None:
                 "The service is not known under this host name. Its operator can add the name to "
                 "LUNGLINE_ALLOWED_HOSTS."
             )
-        if request.method not in _SAFE_METHODS and from_other_site():
+        safe = request.method in _SAFE_METHODS or from_listed_origin(origins)
+        if not safe and from_other_site():
             raise CrossSite("A page of another site sent this request; it was not carried out.")
 
     app.before_request(check)

@@ -6,16 +6,18 @@ Each field is read from ``LUNGLINE_<NAME>``; `docs/operations.md` lists them all
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lungline.errors import ConfigurationError
 
 MIB = 1024 * 1024
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -49,6 +51,11 @@ class Settings(BaseSettings):
         "",
         description="Further host names, comma-separated, under which clients reach the API; "
         "`*`: any.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins, comma-separated, whose pages may call the API from a browser, such "
+        "as `https://app.example`; none by default.",
     )
     spool_dir: Path | None = Field(
         None,
@@ -144,6 +151,14 @@ class Settings(BaseSettings):
                 "LUNGLINE_BATCH_HARD_LIMIT_SECONDS or more"
             )
         return self
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, listed: str) -> str:
+        for origin in filter(None, map(str.strip, listed.split(","))):
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError("must list origins such as https://app.example, without a path")
+        return listed
 
     @property
     def sqlalchemy_url(self) -> str:
