@@ -85,6 +85,23 @@ def test_the_report_holds_every_picture_and_needs_nothing_else(scored: Path) -> 
     assert "Female" in bare.capitalize() or "female" in bare
 
 
+def test_each_scoring_of_a_test_part_leaves_a_line(data: Path, tmp_path: Path) -> None:
+    bundle = tiny_bundle(tmp_path / "bundles" / "tiny")
+    for _ in range(2):
+        done = run("evaluate", bundle.path, "--data", data, "--out", tmp_path / "out", *QUICK)
+        assert done.exit_code == 0, (done.output, done.exception)
+    figures = json.loads((tmp_path / "out" / "figures.json").read_text())["figures"]
+    log = (tmp_path / "bundles" / "SCORINGS.md").read_text().splitlines()
+    header, *scorings = [line for line in log if line.startswith("| ")]
+    assert len(scorings) == 2
+    cells = dict(zip(header.split(" | "), scorings[0].split(" | "), strict=True))
+    assert cells["bundle"] == "tiny@1"
+    assert cells["checksum when scored"] == f"`{bundle.checksum[:16]}`"
+    assert (cells["data"], cells["runtime"]) == (data.name, "openvino f32")
+    assert cells["AUC any pneumonia"] == str(figures["any_pneumonia"]["auc"])
+    assert cells["macro F1"] == str(figures["labels"]["macro_f1"])
+
+
 def test_folders_of_films_are_read_alike(bundle: Path, tmp_path: Path) -> None:
     # Given folders named after labels, with no masks, patients or parts
     data = write_folders(tmp_path / "films", ["normal", "bacterial", "pneumonia"], films=2)
