@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,18 +13,15 @@ from typing import Any, Literal, Self
 import httpx
 
 from lungline.client.archive import PIECE_BYTES, zip_films
-from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
+from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
-from lungline.client.jobs import Job, Page
+from lungline.client.following import follow
+from lungline.client.jobs import Job
 from lungline.client.retry import Retry
 from lungline.client.transport import Body, Transport
 
 ResultsFormat = Literal["csv", "ndjson"]
 Sent = Callable[[int], None]
-
-FIRST_POLL_SECONDS = 0.1
-LONGEST_POLL_SECONDS = 1.0
-PATIENCE_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,32 +128,15 @@ class LunglineClient:
         return Job.from_wire(self._transport.get(_job_path(job_id)))
 
     def watch(self, job_id: str, away: Callable[[str], None] = lambda why: None) -> Iterator[Job]:
-        """Yield the job again and again until it has ended; its last state comes last.
+        """Yield the job after each change until it has ended; its last state comes last.
 
-        A service that goes away in between may come back within `PATIENCE_SECONDS`.
+        A service that goes away in between may come back within two minutes.
 
         Args:
             job_id: Which job.
             away: Told why when the service does not answer.
         """
-        pause = FIRST_POLL_SECONDS
-        seen_at = time.monotonic()
-        while True:
-            try:
-                job = self.job(job_id)
-            except (ServiceUnreachable, ServiceError) as error:
-                temporary = isinstance(error, ServiceUnreachable) or error.temporary
-                if not temporary or time.monotonic() - seen_at > PATIENCE_SECONDS:
-                    raise
-                away(error.message)
-                time.sleep(LONGEST_POLL_SECONDS)
-                continue
-            seen_at = time.monotonic()
-            yield job
-            if job.status.terminal:
-                return
-            time.sleep(pause)
-            pause = min(pause * 1.3, LONGEST_POLL_SECONDS)
+        yield from follow(self._transport, _job_path(job_id), away)
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job: films that wait are not read; cancelling twice does no harm."""
@@ -187,14 +166,11 @@ class LunglineClient:
         yield from self._pages(f"{_job_path(job_id)}/items", status)
 
     def _pages(self, path: str, status: str | None) -> Iterator[Mapping[str, Any]]:
-        cursor: str | None = None
-        while True:
-            answer = self._transport.get(path, cursor=cursor, status=status)
-            page = Page(tuple(answer["items"]), answer.get("next"))
-            yield from page.items
-            if page.next is None:
-                return
-            cursor = page.next
+        answer, link = self._transport.get_page(path, status=status)
+        yield from answer["items"]
+        while link is not None:
+            answer, link = self._transport.get_page(link)
+            yield from answer["items"]
 
     @contextmanager
     def results(self, job_id: str, kind: ResultsFormat = "csv") -> Iterator[Iterator[bytes]]:

@@ -78,16 +78,3 @@ class Job:
             error=(str(error["code"]), str(error.get("reason") or "")) if error else None,
             wire=wire,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a listing.
-
-    Attributes:
-        items: As the service told them.
-        next: Cursor of the page after; None on the last.
-    """
-
-    items: tuple[Mapping[str, Any], ...]
-    next: str | None

@@ -60,6 +60,46 @@ class Transport:
         """GET a JSON document; tried again when the service is away."""
         return self._repeat(lambda: self._json("GET", path, params=_present(parameters)))
 
+    def get_newer(
+        self, path: str, tag: str | None, **parameters: str | int | None
+    ) -> tuple[Any | None, str | None]:
+        """GET a JSON document that is newer than a version of it.
+
+        Args:
+            path: Below the service's address.
+            tag: Of the version that is known (`ETag`); None: none is.
+            parameters: Of the query; those that are None are left out.
+
+        Returns:
+            The document and its tag; no document while the known one is the newest.
+        """
+        headers = {"If-None-Match": tag} if tag else {}
+
+        def ask() -> tuple[Any | None, str | None]:
+            response = self._http.get(path, params=_present(parameters), headers=headers)
+            if response.status_code == httpx.codes.NOT_MODIFIED:
+                return None, tag
+            return self._document(response), response.headers.get("ETag")
+
+        return self._repeat(ask)
+
+    def get_page(self, path: str, **parameters: str | int | None) -> tuple[Any, str | None]:
+        """GET a page of a list.
+
+        Args:
+            path: Below the service's address; or the link that came with the page before.
+            parameters: Of the query; those that are None are left out.
+
+        Returns:
+            The page, and the link to the next one (RFC 8288); None on the last.
+        """
+
+        def ask() -> tuple[Any, str | None]:
+            response = self._http.get(path, params=_present(parameters) or None)
+            return self._document(response), _next_link(response)
+
+        return self._repeat(ask)
+
     def post(
         self,
         path: str,
@@ -112,7 +152,9 @@ class Transport:
             response.close()
 
     def _json(self, method: str, path: str, **request: Any) -> Any:
-        response = self._http.request(method, path, **request)
+        return self._document(self._http.request(method, path, **request))
+
+    def _document(self, response: httpx.Response) -> Any:
         _check(response)
         try:
             return response.json()
@@ -149,6 +191,12 @@ class Transport:
 
 def _worth_repeating(error: ServiceUnreachable | ServiceError) -> bool:
     return isinstance(error, ServiceUnreachable) or error.temporary
+
+
+def _next_link(response: httpx.Response) -> str | None:
+    """Where the next page is, as an address on this service, whatever host the link names."""
+    link = response.links.get("next", {}).get("url")
+    return None if link is None else httpx.URL(link).raw_path.decode("ascii")
 
 
 def _present(parameters: Mapping[str, str | int | None]) -> dict[str, str | int]:

@@ -208,7 +208,11 @@ def test_change_sends_only_what_was_given(run: Run) -> None:
 
 def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:
     wire = job_wire("succeeded")
-    pages = [Answer({"items": [wire, wire], "next": "x"}), Answer({"items": [wire], "next": None})]
+    link = {"Link": '</v1/jobs?status=succeeded&cursor=x>; rel="next"'}
+    pages = [
+        Answer({"items": [wire, wire], "next": "x"}, headers=link),
+        Answer({"items": [wire], "next": None}),
+    ]
     with scripted(*pages) as service:
         result = run("jobs", "--status", "succeeded", url=service.url)
     with scripted(pages[0]) as brief:
@@ -220,7 +224,7 @@ def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:
     )
     assert [request.path for request in service.seen] == [
         "/v1/jobs?status=succeeded",
-        "/v1/jobs?cursor=x&status=succeeded",
+        "/v1/jobs?status=succeeded&cursor=x",
     ]
 
 

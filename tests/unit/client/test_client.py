@@ -153,15 +153,35 @@ def test_watch_goes_on_until_the_job_has_ended_through_an_outage() -> None:
 
 
 def test_items_come_page_by_page() -> None:
+    path = f"/v1/jobs/{JOB_ID}/items?status=failed&cursor=c1"
+    link = f'<http://elsewhere.example{path}>; rel="next"'
     pages = (
-        Answer({"items": [{"seq": 0}, {"seq": 1}], "next": "c1"}),
+        Answer({"items": [{"seq": 0}, {"seq": 1}], "next": "c1"}, headers={"Link": link}),
         Answer({"items": [{"seq": 2}], "next": None}),
     )
     with scripted(*pages) as service, client(service.url) as lungline:
         items = list(lungline.items(JOB_ID, status="failed"))
 
     assert [item["seq"] for item in items] == [0, 1, 2]
-    assert service.seen[1].path == f"/v1/jobs/{JOB_ID}/items?cursor=c1&status=failed"
+    # The link decides what is asked for, but never whom
+    assert [request.path for request in service.seen] == [path.removesuffix("&cursor=c1"), path]
+
+
+def test_watch_waits_for_news_of_what_it_does_not_know() -> None:
+    running, ended = (job_wire(status) for status in ("running", "succeeded"))
+    states = (
+        Answer(running, headers={"ETag": 'W/"1"'}),
+        Answer(b"", 304, {"ETag": 'W/"1"'}),
+        Answer(ended, headers={"ETag": 'W/"2"'}),
+    )
+    with scripted(*states) as service, client(service.url) as lungline:
+        seen = [job.status for job in lungline.watch(JOB_ID)]
+
+    assert seen == [JobStatus.RUNNING, JobStatus.SUCCEEDED]
+    first, *later = service.seen
+    assert first.path == f"/v1/jobs/{JOB_ID}"
+    assert [request.path for request in later] == [f"/v1/jobs/{JOB_ID}?wait=20"] * 2
+    assert [request.headers["If-None-Match"] for request in later] == ['W/"1"'] * 2
 
 
 def test_results_are_a_stream() -> None:
