@@ -37,6 +37,7 @@ HEALTH = {
 }
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _FIELD: dict[str, Any] = {"type": "string"}
+_EXPIRES_IN = _FIELD | {"description": "Seconds after which films that still wait are given up."}
 SUBMISSION = {
     "required": True,
     "description": "One film, one zip archive, or a form.",
@@ -60,6 +61,7 @@ SUBMISSION = {
                     "bundle": _FIELD,
                     "model": _FIELD,
                     "priority": _FIELD | {"enum": ["interactive", "normal", "bulk"]},
+                    "expires_in": _EXPIRES_IN,
                 },
             }
         },
@@ -91,6 +93,7 @@ PARAMETERS: list[dict[str, Any]] = [
         ("query", "bundle", "`name` or `name@version` of a model bundle; `model` means the same."),
         ("query", "model", "The same as `bundle`."),
         ("query", "priority", "`interactive`, `normal` or `bulk`."),
+        ("query", "expires_in", _EXPIRES_IN["description"]),
         ("query", "filename", "Of a single film in a raw body."),
     )
 ]

@@ -72,6 +72,11 @@ class Job(Schema):
     created_at = String(required=True, metadata=_TIME)
     started_at = String(required=True, allow_none=True, metadata=_TIME)
     finished_at = String(required=True, allow_none=True, metadata=_TIME)
+    expires_at = String(
+        required=True,
+        allow_none=True,
+        metadata=_TIME | {"description": "When films that still wait are given up; null: never."},
+    )
     links = Nested(JobLinks, required=True)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lungline.domain import JobStatus
-from storage.items import Item
+from storage.items import Failure, Item
 from storage.jobs import Job
 from storage.predictions import Prediction
 
@@ -50,6 +50,7 @@ def job_wire(job: Job) -> Wire:
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at),
         "finished_at": iso(job.finished_at),
+        "expires_at": iso(job.expires_at),
         "links": job_links(job.id),
     }
 
@@ -65,7 +66,7 @@ def films_per_second(job: Job) -> float | None:
 
     Films answered from an earlier prediction were not read and do not count.
     """
-    read = job.succeeded + job.failed - job.reused
+    read = job.succeeded + job.failed - job.reused - (job.done_before or 0)
     if job.first_claim_at is None or read <= 0:
         return None
     end = job.read_at if job.finished_at is None else job.finished_at
@@ -105,6 +106,16 @@ def item_wire(item: Item) -> Wire:
         "started_at": iso(item.started_at),
         "finished_at": iso(item.finished_at),
         "links": item_links(item),
+    }
+
+
+def failure_wire(failure: Failure) -> Wire:
+    """How an item failed before it was retried."""
+    return {
+        "attempt": failure.attempt,
+        "error": _error(failure.error_code, failure.error_reason),
+        "finished_at": iso(failure.finished_at),
+        "retried_at": iso(failure.retried_at),
     }
 
 

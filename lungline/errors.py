@@ -175,6 +175,13 @@ class WrongState(ClientError):
     title = "The job's status does not allow this"
 
 
+class NothingToRetry(WrongState):
+    """No failed film of the job is stored."""
+
+    code = "nothing_to_retry"
+    title = "No film of the job can be read again"
+
+
 class BundleNotFound(ClientError):
     """No model bundle has this name."""
 

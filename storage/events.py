@@ -20,9 +20,11 @@ class EventType(StrEnum):
     PAUSED = "job.paused"
     RESUMED = "job.resumed"
     PRIORITY = "job.priority"
+    RETRIED = "job.retried"
     CANCELLING = "job.cancelling"
     FINISHED = "job.finished"
     CANCELLED = "job.cancelled"
+    EXPIRED = "job.expired"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.films import FILM_COLUMNS, FilmRef
 from storage.intake.film import IntakenFilm
-from storage.models import FilmRow, ItemRow, JobRow, PredictionRow
+from storage.models import FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.pages import Page, make_page
 from storage.predictions import PREDICTION_COLUMNS, Prediction
 from storage.tally import Tally
@@ -80,6 +80,25 @@ class Item:
     finished_at: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How an item failed before it was retried.
+
+    Attributes:
+        attempt: Its attempt number then.
+        error_code: A key of `lungline.errors.FILM_CODES`.
+        error_reason: The same for people.
+        finished_at: When it failed, in seconds since the epoch.
+        retried_at: When it went back into the queue.
+    """
+
+    attempt: int
+    error_code: str
+    error_reason: str | None
+    finished_at: float | None
+    retried_at: float
+
+
 # In the order of Item's fields, without film and prediction.
 _HEAD = (
     ItemRow.id,
@@ -117,6 +136,24 @@ class Items:
         if row is None:
             raise ItemNotFound(f"There is no item {item_id!r}.")
         return _item(row)
+
+    def failures(self, tenant: str, item_id: str) -> list[Failure]:
+        """List how an item failed before its retries, first one first.
+
+        Raises:
+            ItemNotFound: There is no such item.
+        """
+        query = (
+            select(*(getattr(FailureRow, field) for field in Failure.__slots__))
+            .where(FailureRow.item_id == item_id)
+            .order_by(FailureRow.attempt)
+        )
+        item = select(ItemRow.id).where(ItemRow.id == item_id, ItemRow.tenant == tenant)
+        with self._database.read() as connection:
+            if connection.execute(item).first() is None:
+                raise ItemNotFound(f"There is no item {item_id!r}.")
+            rows: list[tuple[Any, ...]] = [tuple(row) for row in connection.execute(query)]
+        return [Failure(*row) for row in rows]
 
     def page(
         self,

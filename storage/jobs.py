@@ -57,6 +57,8 @@ class Job:
         started_at: When a worker first took something of it, an archive or a film.
         first_claim_at: When its first film was claimed: rates count from here.
         finished_at: When it ended.
+        expires_at: When what then waits is given up; None: never.
+        done_before: Films read before its latest retry, which the rate leaves out.
         read_at: The server's time when this was read.
     """
 
@@ -87,6 +89,8 @@ class Job:
     started_at: float | None
     first_claim_at: float | None
     finished_at: float | None
+    expires_at: float | None
+    done_before: int | None
     read_at: float
 
 
@@ -126,6 +130,7 @@ class Jobs:
         idempotency_key: str | None,
         request_hash: str | None,
         items: Sequence[NewItem],
+        expires_in: float | None = None,
     ) -> Created:
         """Make a job of films that intake has taken in or refused, in one transaction.
 
@@ -142,6 +147,7 @@ class Jobs:
             idempotency_key: What the client sent as such.
             request_hash: Digest of the request, to tell a replay from a conflict.
             items: At least one.
+            expires_in: Seconds after which queued films are given up; None: never.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
@@ -151,6 +157,7 @@ class Jobs:
             raise ValueError("A job of films needs at least one item")
         values = {
             **_new(tenant, job_id, name, metadata, bundle, priority),
+            "expires_in": expires_in,
             "status": JobStatus.RUNNING,
             "source": "films",
             "idempotency_key": idempotency_key,
@@ -171,6 +178,7 @@ class Jobs:
         request_hash: str | None,
         archive_key: str,
         archive_size: int,
+        expires_in: float | None = None,
     ) -> Created:
         """Make a job of a stored archive; an expander will find it.
 
@@ -185,6 +193,7 @@ class Jobs:
             request_hash: Digest of the request, to tell a replay from a conflict.
             archive_key: Where the object store keeps the archive.
             archive_size: Its bytes.
+            expires_in: Seconds after which queued films are given up; None: never.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
@@ -192,6 +201,7 @@ class Jobs:
         """
         values = {
             **_new(tenant, job_id, name, metadata, bundle, priority),
+            "expires_in": expires_in,
             "status": JobStatus.EXPANDING,
             "source": "archive",
             "idempotency_key": idempotency_key,
@@ -328,7 +338,10 @@ class Jobs:
         at = self._database.time(connection)
         tenant = {"id": values["tenant"], "created_at": at}
         insert_missing(connection, TenantRow, [tenant])
-        transitions.insert_job(connection, at, values)
+        columns = {name: value for name, value in values.items() if name != "expires_in"}
+        if values["expires_in"] is not None:
+            columns["expires_at"] = at + values["expires_in"]
+        transitions.insert_job(connection, at, columns)
         query = self._select().where(JobRow.id == values["id"])
         tally = Tally()
         if items:

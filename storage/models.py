@@ -24,11 +24,16 @@ from storage.columns import ID, ROW_NUMBER, PlainText, status_type
 # bound parameter neither planner can know that the index applies.
 ITEM_QUEUED = text("items.status = 'queued'")
 ITEM_RUNNING = text("items.status = 'running'")
+ITEM_FAILED = text("items.status = 'failed'")
 JOB_RUNNABLE = text(
     "jobs.queued > 0 AND NOT jobs.paused AND jobs.status IN ('expanding', 'running')"
 )
 JOB_EXPANDING = text("jobs.status = 'expanding'")
 JOB_LIVE = text("jobs.status IN ('running', 'cancelling')")
+JOB_EXPIRING = text(
+    "jobs.expires_at IS NOT NULL AND jobs.status IN ('receiving', 'expanding', 'running')"
+)
+JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -106,6 +111,12 @@ class JobRow(Base):
         ),
         _partial("ix_jobs_expanding", "priority", "id", where="status = 'expanding'"),
         _partial("ix_jobs_live", "id", where="status IN ('running', 'cancelling')"),
+        _partial(
+            "ix_jobs_expires_at",
+            "expires_at",
+            where="expires_at IS NOT NULL AND status IN ('receiving', 'expanding', 'running')",
+        ),
+        _partial("ix_jobs_retry_before", "id", where="retry_before IS NOT NULL"),
         _partial("ix_jobs_expand_lease_id", "expand_lease_id", where="expand_lease_id IS NOT NULL"),
     )
 
@@ -144,6 +155,10 @@ class JobRow(Base):
     started_at: Mapped[float | None]
     first_claim_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+    expires_at: Mapped[float | None]
+    # Items that failed until then go back to the queue; the job does not end before they have.
+    retry_before: Mapped[float | None]
+    done_before: Mapped[int | None]
 
 
 class PredictionRow(Base):
@@ -201,6 +216,20 @@ class ItemRow(Base):
     created_at: Mapped[float]
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
+    attempts_before: Mapped[int | None]  # its latest retry
+
+
+class FailureRow(Base):
+    """How an item failed before it was retried."""
+
+    __tablename__ = "failures"
+
+    item_id: Mapped[str] = mapped_column(ID, ForeignKey("items.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    error_code: Mapped[str] = mapped_column(PlainText(64))
+    error_reason: Mapped[str | None]
+    finished_at: Mapped[float | None]
+    retried_at: Mapped[float]
 
 
 class EventRow(Base):

@@ -9,19 +9,29 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, update
 from lungline.domain import ItemStatus, JobStatus
 from lungline.errors import JOB_CODES
 from storage import transitions
+from storage.control import Control
 from storage.database import Database
 from storage.jobs import CHUNK_ROWS, Jobs
-from storage.models import ITEM_RUNNING, JOB_EXPANDING, JOB_LIVE, ItemRow, JobRow
+from storage.models import (
+    ITEM_RUNNING,
+    JOB_EXPANDING,
+    JOB_EXPIRING,
+    JOB_LIVE,
+    JOB_RETRIED,
+    ItemRow,
+    JobRow,
+)
 from storage.tally import Tally
 
 
 class Repairs:
     """Puts right what died, in chunks."""
 
-    def __init__(self, database: Database, jobs: Jobs, max_attempts: int) -> None:
+    def __init__(self, database: Database, jobs: Jobs, control: Control, max_attempts: int) -> None:
         """Keep the database and the number of attempts an item or an archive has."""
         self._database = database
         self._jobs = jobs
+        self._control = control
         self._max_attempts = max_attempts
 
     def expired_leases(self, limit: int = CHUNK_ROWS) -> int:
@@ -90,9 +100,45 @@ class Repairs:
             done += self._jobs.drain(job_id, limit - done)
         return done
 
+    def expired_jobs(self, limit: int = CHUNK_ROWS) -> int:
+        """Stop jobs whose time is over; `cancelling` takes them to their end.
+
+        Returns:
+            The number of jobs stopped.
+        """
+        query = (
+            select(JobRow.id)
+            .where(JOB_EXPIRING, JobRow.expires_at <= self._database.now())
+            .order_by(JobRow.id)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            ids = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
+            return sum(transitions.begin_expiring(connection, at, job_id) for job_id in ids)
+
+        return self._database.run(work) if self._any(query) else 0
+
+    def retried(self, limit: int = CHUNK_ROWS) -> int:
+        """Put failed films of retried jobs back into the queue, at most `limit`.
+
+        Returns:
+            The number of films put back.
+        """
+        query = select(JobRow.id).where(JOB_RETRIED).order_by(JobRow.id).limit(limit)
+        with self._database.read() as connection:
+            job_ids = list(connection.execute(query).scalars())
+        done = 0
+        for job_id in job_ids:
+            if done >= limit:
+                break
+            done += self._control.retry_some(job_id, limit - done)
+        return done
+
     def finishable(self, limit: int = CHUNK_ROWS) -> int:
         """End jobs that have nothing left to read, should one have been missed."""
-        query = select(JobRow.id).where(JOB_LIVE, JobRow.queued == 0, JobRow.running == 0)
+        query = select(JobRow.id).where(*transitions.DRAINED)
 
         def work(connection: Connection) -> int:
             at = self._database.time(connection)

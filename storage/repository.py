@@ -41,5 +41,5 @@ class Repository:
         self.items = Items(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database)
-        self.repairs = Repairs(database, self.jobs, max_attempts)
+        self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     case,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -29,10 +30,14 @@ from lungline.errors import FILM_CODES, JOB_CODES
 from storage import scheduling
 from storage.events import EventType, record
 from storage.models import (
+    ITEM_FAILED,
     ITEM_QUEUED,
     ITEM_RUNNING,
+    JOB_EXPIRING,
     JOB_LIVE,
+    JOB_RETRIED,
     JOB_RUNNABLE,
+    FailureRow,
     ItemRow,
     JobRow,
     PredictionRow,
@@ -48,10 +53,23 @@ _NO_LEASE: Mapping[str, None] = {
     "lease_expires_at": None,
     "lease_ends_at": None,
 }
+_END_EVENTS = {
+    JobStatus.CANCELLED: EventType.CANCELLED,
+    JobStatus.EXPIRED: EventType.EXPIRED,
+}
+_RETRIABLE = (JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED)
+DRAINED = (JOB_LIVE, JobRow.queued == 0, JobRow.running == 0, JobRow.retry_before.is_(None))
+"""Which jobs have nothing left to be waited for."""
 _NOT_EXPANDED: Mapping[str, None] = {
     "expand_lease_id": None,
     "expand_worker_id": None,
     "expand_lease_expires_at": None,
+}
+_CANCELLING: dict[str, Any] = {
+    "status": JobStatus.CANCELLING,
+    "paused": False,
+    "retry_before": None,
+    **_NOT_EXPANDED,
 }
 
 
@@ -156,7 +174,8 @@ def bury_items(
     Returns:
         The number of items taken back.
     """
-    used_up = ItemRow.alone & (ItemRow.attempt + 1 >= max_attempts)
+    since_retry = ItemRow.attempt + 1 - func.coalesce(ItemRow.attempts_before, 0)
+    used_up = ItemRow.alone & (since_retry >= max_attempts)
     code = "attempts_exhausted"
     values = _failed(at, code, FILM_CODES[code]) | {"attempt": ItemRow.attempt + 1}
     failed = _change_items(connection, ids, and_(ITEM_RUNNING, used_up), values)
@@ -169,6 +188,32 @@ def bury_items(
     }
     queued = _change_items(connection, ids, ITEM_RUNNING, again)
     return count + tally.moved(queued, ItemStatus.RUNNING, ItemStatus.QUEUED)
+
+
+def retry_items(connection: Connection, at: float, ids: Collection[str], tally: Tally) -> int:
+    """Move failed items whose film is stored back to queued, and remember how they failed.
+
+    Attempt numbers go on, but those before are not counted against the item again.
+    """
+    guard = and_(ITEM_FAILED, ItemRow.film_id.is_not(None))
+    if ids:
+        columns = [ItemRow.id, ItemRow.attempt, ItemRow.error_code, ItemRow.error_reason]
+        failed = select(*columns, ItemRow.finished_at, literal(at)).where(
+            ItemRow.id.in_(ids), guard
+        )
+        names = ["item_id", "attempt", "error_code", "error_reason", "finished_at", "retried_at"]
+        connection.execute(insert(FailureRow).from_select(names, failed))
+    values = {
+        "status": ItemStatus.QUEUED,
+        "error_code": None,
+        "error_reason": None,
+        "finished_at": None,
+        "attempts_before": ItemRow.attempt,
+    }
+    moved = _change_items(connection, ids, guard, values)
+    for job_id in moved:
+        tally.add(job_id, "done_before", -1)
+    return tally.moved(moved, ItemStatus.FAILED, ItemStatus.QUEUED)
 
 
 def cancel_items(connection: Connection, at: float, ids: Collection[str], tally: Tally) -> int:
@@ -272,8 +317,10 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
 
 
 def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
-    """Give a job its last status when no item of it is queued or running."""
+    """Give a job its last status when no item of it is queued, running, or to be retried."""
+    expired = (JobRow.status == JobStatus.CANCELLING) & JobRow.expires_at.is_not(None)
     status = case(
+        (expired, JobStatus.EXPIRED.value),
         (JobRow.status == JobStatus.CANCELLING, JobStatus.CANCELLED.value),
         (JobRow.succeeded == 0, JobStatus.FAILED.value),
         (
@@ -282,9 +329,7 @@ def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
         ),
         else_=JobStatus.SUCCEEDED.value,
     )
-    change = update(JobRow).where(
-        JobRow.id == job_id, JOB_LIVE, JobRow.queued == 0, JobRow.running == 0
-    )
+    change = update(JobRow).where(JobRow.id == job_id, *DRAINED)
     ended = connection.execute(
         change.values(status=status, paused=False, finished_at=at).returning(
             JobRow.tenant, JobRow.status
@@ -292,22 +337,75 @@ def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:
     ).one_or_none()
     if ended is None:
         return False
-    cancelled = ended.status is JobStatus.CANCELLED
-    kind = EventType.CANCELLED if cancelled else EventType.FINISHED
+    kind = _END_EVENTS.get(ended.status, EventType.FINISHED)
     record(connection, at, kind, ended.tenant, job_id)
     return True
 
 
 def begin_cancelling(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
     """Stop claims and the expansion of a job; False when its status does not allow it."""
-    change = update(JobRow).where(
-        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_OPEN)
-    )
-    values = {"status": JobStatus.CANCELLING, "paused": False}
-    if not connection.execute(change.values(**values, **_NOT_EXPANDED)).rowcount:
+    change = update(JobRow).where(_open_job(tenant, job_id)).values(expires_at=None)
+    if not connection.execute(change.values(_CANCELLING)).rowcount:
         return False
     record(connection, at, EventType.CANCELLING, tenant, job_id)
     return True
+
+
+def begin_expiring(connection: Connection, at: float, job_id: str) -> bool:
+    """Stop a job whose time is over as if it were cancelled; its end will say `expired`.
+
+    Returns:
+        False when it has ended, or its time is not over.
+    """
+    change = update(JobRow).where(JobRow.id == job_id, JOB_EXPIRING, JobRow.expires_at <= at)
+    stopped = change.values(_CANCELLING).returning(JobRow.tenant)
+    tenant = connection.execute(stopped).scalar_one_or_none()
+    if tenant is None:
+        return False
+    record(connection, at, EventType.CANCELLING, tenant, job_id)
+    return True
+
+
+def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
+    """Move an ended job with failed items back to running; False when its status does not allow it.
+
+    It runs until what had failed by now has gone through the queue again (`retry_before`). An
+    expiry is over: it was about the first run.
+    """
+    change = update(JobRow).where(
+        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_RETRIABLE)
+    )
+    values = {
+        "status": JobStatus.RUNNING,
+        "finished_at": None,
+        "expires_at": None,
+        "retry_before": at,
+        # The rate counts from the first claim: what was done before that does not count.
+        "first_claim_at": None,
+        "done_before": JobRow.succeeded + JobRow.failed - JobRow.reused,
+    }
+    if not connection.execute(change.values(**values)).rowcount:
+        return False
+    record(connection, at, EventType.RETRIED, tenant, job_id)
+    return True
+
+
+def hold_retry(connection: Connection, job_id: str, *, last: bool) -> bool:
+    """Lock a job of which failed items are about to go back to the queue.
+
+    Args:
+        connection: A write transaction that holds the items.
+        job_id: The job.
+        last: Whether these are the last: then the job may end again.
+
+    Returns:
+        False when it was cancelled meanwhile, or another one was first.
+    """
+    change = update(JobRow).where(
+        JobRow.id == job_id, JOB_RETRIED, JobRow.status == JobStatus.RUNNING
+    )
+    kept = None if last else JobRow.retry_before
+    return bool(connection.execute(change.values(retry_before=kept)).rowcount)
 
 
 def pause(connection: Connection, at: float, tenant: str, job_id: str) -> bool:

@@ -39,6 +39,8 @@ def _repair(parts: Parts) -> dict[str, int]:
     return {
         "expired_leases": _in_chunks(lambda: repairs.expired_leases(CHUNK)),
         "expired_expansions": repairs.expired_expansions(parts.settings.max_attempts),
+        "retried": _in_chunks(lambda: repairs.retried(CHUNK)),
+        "expired_jobs": _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
         "cancelled": _in_chunks(lambda: repairs.cancelling(CHUNK)),
         "finished_jobs": _in_chunks(lambda: repairs.finishable(CHUNK)),
     }

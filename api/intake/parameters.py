@@ -15,11 +15,12 @@ from lungline.domain import Priority
 from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
 from lungline.settings import Settings
 
-FIELDS = frozenset({"name", "metadata", "bundle", "model", "priority"})
+FIELDS = frozenset({"name", "metadata", "bundle", "model", "priority", "expires_in"})
 INTERACTIVE_FILMS = 16
 """Most films of an interactive job: strict priority must not starve the others."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MOST_NAME = 200
+_LONGEST = 366 * 86_400  # a year: whoever means longer means for ever
 _LOWEST_SURROGATE, _HIGHEST_SURROGATE = "\ud800", "\udfff"
 
 
@@ -32,6 +33,7 @@ class Parameters:
         metadata: A JSON object, given back as it came.
         bundle: `name@version`, pinned.
         priority: Which jobs are claimed first.
+        expires_in: Seconds after which films that still wait are given up; None: never.
         given: The texts as they came, for the request's hash.
     """
 
@@ -39,6 +41,7 @@ class Parameters:
     metadata: dict[str, Any]
     bundle: str
     priority: Priority
+    expires_in: int | None
     given: Mapping[str, str]
 
     def request_hash(self, contents: Iterable[tuple[str, str]]) -> str:
@@ -70,6 +73,7 @@ def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
         metadata=_metadata(given.get("metadata", ""), settings.max_metadata_bytes),
         bundle=_bundle(given, settings),
         priority=_priority(given.get("priority", "")),
+        expires_in=_expires_in(given.get("expires_in", "")),
         given=given,
     )
 
@@ -163,3 +167,11 @@ def _priority(text: str) -> Priority:
     if text and text not in names:
         raise InvalidParameter(f"priority must be one of {', '.join(names)}.")
     return names.get(text, Priority.NORMAL)
+
+
+def _expires_in(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= _LONGEST):
+        raise InvalidParameter(f"expires_in must be a whole number of seconds, 1 to {_LONGEST:,}.")
+    return int(text)

@@ -1,20 +1,28 @@
-"""What clients change about their jobs: pause, resume, priority, name."""
+"""What clients change about their jobs: pause, resume, priority, name, retry."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
-from apiflask.fields import String
+from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from api import schemas
-from api.context import checked_job_id, parts, tenant
+from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import problems
 from api.intake.parameters import check_interactive, checked_name
-from api.wire import job_wire
+from api.wire import failure_wire, job_wire
 from lungline.domain import JobStatus, Priority
-from lungline.errors import ClientError, CrossSite, InvalidParameter, JobNotFound, WrongState
+from lungline.errors import (
+    ClientError,
+    CrossSite,
+    InvalidParameter,
+    ItemNotFound,
+    JobNotFound,
+    NothingToRetry,
+    WrongState,
+)
 from storage.jobs import Job
 
 control = APIBlueprint("control", __name__, url_prefix="/v1", tag="Jobs")
@@ -32,6 +40,32 @@ class JobChange(Schema):
         validate=OneOf([priority.name.lower() for priority in Priority]),
         metadata={"description": "Only of a job that has not ended."},
     )
+
+
+class Retry(Schema):
+    """What became of the films that had failed."""
+
+    job = Nested(schemas.Job, required=True)
+    retried = Integer(required=True, metadata={"description": "Films that are read again."})
+    refused = Integer(
+        required=True,
+        metadata={"description": "Films that stay failed: refused when they came, never stored."},
+    )
+
+
+class Failure(Schema):
+    """How an item failed before it was retried."""
+
+    attempt = Integer(required=True)
+    error = Nested(schemas.Reason, required=True)
+    finished_at = String(required=True, allow_none=True, metadata={"format": "date-time"})
+    retried_at = String(required=True, metadata={"format": "date-time"})
+
+
+class Failures(Schema):
+    """The failures of an item before its retries, first one first."""
+
+    items = List(Nested(Failure), required=True)
 
 
 @control.post("/jobs/<job_id>/pause")
@@ -73,6 +107,28 @@ def change_job(job_id: str, changes: dict[str, Any]) -> Answer:
     if "name" in changes:
         job = here.control.rename(tenant(), job_id, checked_name(changes["name"]))
     return job_wire(job), 200, _NOT_KEPT
+
+
+@control.post("/jobs/<job_id>/retry")
+@control.output(Retry, status_code=202)
+@control.doc(
+    operation_id="retryJob", responses=problems(JobNotFound, WrongState, NothingToRetry, CrossSite)
+)
+def retry_job(job_id: str) -> Answer:
+    """Read the films of an ended job that failed again; those that succeeded stay as they are."""
+    retry = parts().repository.control.retry(tenant(), checked_job_id(job_id))
+    _tell_workers(retry.job)
+    wire = {"job": job_wire(retry.job), "retried": retry.retried, "refused": retry.refused}
+    return wire, 202, _NOT_KEPT
+
+
+@control.get("/items/<item_id>/failures")
+@control.output(Failures)
+@control.doc(operation_id="listFailures", tags=["Items"], responses=problems(ItemNotFound))
+def list_failures(item_id: str) -> Answer:
+    """List how an item failed before it was retried; its latest error is the item's own."""
+    found = parts().repository.items.failures(tenant(), checked_item_id(item_id))
+    return {"items": [failure_wire(failure) for failure in found]}, 200, _NOT_KEPT
 
 
 def _tell_workers(job: Job) -> None:

@@ -52,6 +52,10 @@ def submit(
         str | None, typer.Option(help="Model bundle, as NAME or NAME@VERSION.")
     ] = None,
     priority: Annotated[PriorityName | None, typer.Option(help="Which jobs go first.")] = None,
+    expires_in: Annotated[
+        int | None,
+        typer.Option(min=1, help="Seconds after which films that still wait are given up."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each job as one line of JSON.")
     ] = False,
@@ -63,7 +67,7 @@ def submit(
     exit code is 3 when not every film was read.
     """
     inputs = find_films(paths)
-    options = JobOptions(name=name, bundle=bundle, priority=priority)
+    options = JobOptions(name=name, bundle=bundle, priority=priority, expires_in=expires_in)
     with connect(url) as client:
         jobs = list(submit_all(client, inputs, options))
         ended = [_follow(client, job) if watch else job for job in jobs]

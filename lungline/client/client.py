@@ -16,7 +16,7 @@ from lungline.client.archive import PIECE_BYTES, zip_films
 from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
 from lungline.client.following import follow
-from lungline.client.jobs import Job
+from lungline.client.jobs import Job, Retried
 from lungline.client.retry import Retry
 from lungline.client.transport import Body, Transport
 
@@ -32,16 +32,23 @@ class JobOptions:
         name: Shown to people, never used as a key.
         bundle: `name` or `name@version`.
         priority: `interactive`, `normal` or `bulk`.
+        expires_in: Seconds after which films that still wait are given up.
     """
 
     name: str | None = None
     bundle: str | None = None
     priority: str | None = None
+    expires_in: int | None = None
 
     @property
     def parameters(self) -> dict[str, str | int | None]:
         """As query parameters."""
-        return {"name": self.name, "bundle": self.bundle, "priority": self.priority}
+        return {
+            "name": self.name,
+            "bundle": self.bundle,
+            "priority": self.priority,
+            "expires_in": self.expires_in,
+        }
 
 
 def _ignore(total: int) -> None:
@@ -154,6 +161,16 @@ class LunglineClient:
     def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
         return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/resume"))
+
+    def retry(self, job_id: str) -> Retried:
+        """Read the films of an ended job that failed again."""
+        return Retried.from_wire(self._transport.post(f"{_job_path(job_id)}/retry"))
+
+    def failures(self, item_id: str) -> list[Mapping[str, Any]]:
+        """List how an item failed before it was retried."""
+        if not item_id.isalnum():
+            raise InputUnusable(f"{item_id!r} is no item id: those have 32 hexadecimal digits")
+        return list(self._transport.get(f"/v1/items/{item_id}/failures")["items"])
 
     def change(self, job_id: str, *, name: str | None = None, priority: str | None = None) -> Job:
         """Change what a job is called, or which jobs come before it; None leaves it as it is."""

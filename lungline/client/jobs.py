@@ -78,3 +78,23 @@ class Job:
             error=(str(error["code"]), str(error.get("reason") or "")) if error else None,
             wire=wire,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of the failed films of a job.
+
+    Attributes:
+        job: The job, running again.
+        retried: Films that are read again.
+        refused: Films that stay failed: the service refused them when they came.
+    """
+
+    job: Job
+    retried: int
+    refused: int
+
+    @classmethod
+    def from_wire(cls, wire: Mapping[str, Any]) -> Self:
+        """Read the answer's JSON."""
+        return cls(Job.from_wire(wire["job"]), int(wire["retried"]), int(wire["refused"]))

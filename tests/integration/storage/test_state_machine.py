@@ -8,6 +8,8 @@ once the sweep and one good worker are left alone, everything ends.
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,13 +24,13 @@ from hypothesis.stateful import (
 from sqlalchemy import func, select
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus, Priority
-from lungline.errors import WrongState
+from lungline.errors import NothingToRetry, WrongState
 from storage.claims import Batch, Outcome
 from storage.database import Database
 from storage.expansions import Expansion
 from storage.items import Item, NewItem
 from storage.jobs import Job
-from storage.models import Base, ItemRow
+from storage.models import Base, ItemRow, JobRow
 from storage.repository import Repository
 from tests.factories.rows import (
     a_bad_film,
@@ -42,6 +44,7 @@ from tests.factories.rows import (
 )
 
 MAX_ATTEMPTS = 2
+RETRIABLE = {JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED}
 OPEN = {JobStatus.EXPANDING, JobStatus.RUNNING}
 # Few distinct films, so that jobs share them.
 new_items = st.lists(
@@ -51,6 +54,7 @@ new_items = st.lists(
     min_size=1,
     max_size=6,
 )
+expiries = st.sampled_from([None, None, 5.0, 20.0])
 workers = st.sampled_from(["w1", "w2", "w3"])
 
 
@@ -69,14 +73,23 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                     connection.execute(table.delete())
             self.repo = Repository(database, max_attempts=MAX_ATTEMPTS)
             self.ended: dict[str, Item] = {}
+            self.retries: Counter[str] = Counter()
 
-        @rule(items=new_items, priority=st.sampled_from([0, 10, 20]), bundle=st.sampled_from("ab"))
-        def submit_films(self, items: list[NewItem], priority: int, bundle: str) -> None:
-            submit(self.repo, items, priority=priority, bundle=f"{bundle}@1")
+        @rule(
+            items=new_items,
+            priority=st.sampled_from([0, 10, 20]),
+            bundle=st.sampled_from("ab"),
+            expires_in=expiries,
+        )
+        def submit_films(
+            self, items: list[NewItem], priority: int, bundle: str, expires_in: float | None
+        ) -> None:
+            bundle = f"{bundle}@1"
+            submit(self.repo, items, priority=priority, bundle=bundle, expires_in=expires_in)
 
-        @rule()
-        def submit_archive(self) -> None:
-            submit_archive(self.repo, bundle="a@1")
+        @rule(expires_in=expiries)
+        def submit_archive(self, expires_in: float | None) -> None:
+            submit_archive(self.repo, bundle="a@1", expires_in=expires_in)
 
         @rule(target=batches, worker=workers, limit=st.integers(1, 5))
         def claim(self, worker: str, limit: int) -> Batch | None:
@@ -168,6 +181,27 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 except WrongState:
                     assert job.status not in OPEN
 
+        @rule(index=st.integers(0, 5), limit=st.sampled_from([1, 2, 100]))
+        def retry(self, index: int, limit: int) -> None:
+            job = self._job(index)
+            if job is None:
+                return
+            items = list(self.repo.items.stream(DEFAULT_TENANT, job.id))
+            failed = [item for item in items if item.status is ItemStatus.FAILED]
+            stored = [item for item in failed if item.film is not None]
+            try:
+                retry = self.repo.control.retry(DEFAULT_TENANT, job.id, limit)
+            except NothingToRetry:
+                assert not stored
+            except WrongState:
+                assert job.status not in RETRIABLE
+            else:
+                assert job.status in RETRIABLE
+                assert (retry.retried, retry.refused) == (len(stored), len(failed) - len(stored))
+                for item in stored:
+                    del self.ended[item.id]
+                    self.retries[item.id] += 1
+
         @rule(seconds=st.sampled_from([1.0, 7.0, 13.0, 130.0]))
         def wait(self, seconds: float) -> None:
             database.clock_offset += seconds
@@ -176,6 +210,8 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
         def sweep(self) -> None:
             self.repo.repairs.expired_leases()
             self.repo.repairs.expired_expansions()
+            self.repo.repairs.retried(limit=2)
+            self.repo.repairs.expired_jobs()
             self.repo.repairs.cancelling()
             assert self.repo.repairs.finishable() == 0
 
@@ -186,14 +222,22 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 busy = [item for item in items if not item.status.terminal]
                 assert not (job.status.terminal and busy)
                 drained = not busy and job.status is not JobStatus.EXPANDING
-                assert job.status.terminal == drained
+                assert job.status.terminal == (drained and not self._is_retried(job))
                 assert not (job.paused and job.status not in OPEN)
                 for item in items:
-                    self._check(item)
+                    # A film that waits for its retry has left its end already.
+                    if job.status.terminal or item.id not in self.retries:
+                        self._check(item)
 
         def _job(self, index: int) -> Job | None:
             jobs = self.repo.jobs.page(DEFAULT_TENANT, limit=50).items
             return jobs[index] if index < len(jobs) else None
+
+        def _is_retried(self, job: Job) -> bool:
+            """Whether failed films of a job still have to go back into the queue."""
+            query = select(JobRow.retry_before).where(JobRow.id == job.id)
+            with database.read() as connection:
+                return connection.execute(query).scalar_one() is not None
 
         def _held(self, batch: Batch) -> int:
             """Count what a lease still holds, read without the code under test."""
@@ -204,7 +248,10 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 return connection.execute(query).scalar_one()
 
         def _check(self, item: Item) -> None:
-            assert item.attempt <= MAX_ATTEMPTS or item.status is not ItemStatus.FAILED
+            most = MAX_ATTEMPTS * (1 + self.retries[item.id])
+            assert item.attempt <= most or item.status is not ItemStatus.FAILED
+            failures = self.repo.items.failures(DEFAULT_TENANT, item.id)
+            assert len(failures) <= self.retries[item.id]
             assert (item.prediction is not None) == (item.status is ItemStatus.SUCCEEDED)
             assert (item.error_code is not None) == (item.status is ItemStatus.FAILED)
             if item.status.terminal:
@@ -214,7 +261,7 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
             for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
                 if job.paused:
                     self.repo.control.resume(DEFAULT_TENANT, job.id)
-            for _ in range(2 * MAX_ATTEMPTS + 2):
+            for _ in range(2 * MAX_ATTEMPTS + 5):
                 database.clock_offset += 13.0
                 self.sweep()
                 while (expansion := self.repo.expansions.claim("e2", 12)) is not None:

@@ -81,11 +81,83 @@ def test_what_has_ended_is_left_alone(api: Service) -> None:
     assert api.client.patch(path, json={"name": "x"}).get_json()["name"] == "x"
 
 
+def test_films_that_failed_are_read_again_and_refused_ones_stay(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)), ("t", b"text"))
+    path = job["links"]["self"]
+    api.read_all(fail=frozenset({"b.jpg"}))
+
+    answer = api.client.post(f"{path}/retry")
+
+    assert answer.status_code == 202
+    told = answer.get_json()
+    assert (told["retried"], told["refused"]) == (1, 1)
+    assert (told["job"]["status"], told["job"]["counts"]["queued"]) == ("running", 1)
+    assert told["job"]["rate_films_per_second"] is None
+    assert api.read_all() == 1
+    ended = api.client.get(path).get_json()
+    assert (ended["status"], ended["counts"]["failed"]) == ("completed_with_errors", 1)
+    items = api.client.get(job["links"]["items"]).get_json()["items"]
+    assert [(item["status"], item["attempt"]) for item in items] == [
+        ("succeeded", 1),
+        ("succeeded", 2),
+        ("failed", 0),
+    ]
+    earlier = [
+        api.client.get(f"{item['links']['self']}/failures").get_json()["items"] for item in items
+    ]
+    assert [len(each) for each in earlier] == [0, 1, 0]
+    assert (earlier[1][0]["attempt"], earlier[1][0]["error"]["code"]) == (1, "truncated")
+    assert earlier[1][0]["finished_at"] <= earlier[1][0]["retried_at"]
+
+
+def test_what_cannot_be_retried(api: Service) -> None:
+    refused = api.job(("t", b"text"))["links"]["self"]
+    waiting = api.job(("a.jpg", films.jpeg(1)))["links"]["self"]
+
+    answers = [api.client.post(f"{path}/retry") for path in (refused, waiting)]
+
+    assert [(answer.status_code, answer.get_json()["code"]) for answer in answers] == [
+        (409, "nothing_to_retry"),
+        (409, "wrong_state"),
+    ]
+    assert api.client.get(refused).get_json()["status"] == "failed"
+
+
+def test_a_job_that_expires_keeps_what_was_read(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)), expires_in="60")
+    assert api.read_all() == 1
+    path = api.job(("b.jpg", films.jpeg(2)), ("a.jpg", films.jpeg(1)), expires_in="60")["links"]
+    assert job["expires_at"] > job["created_at"]
+    api.parts.database.clock_offset = 61.0
+
+    repairs = api.parts.repository.repairs
+    assert (repairs.expired_jobs(), repairs.cancelling()) == (1, 1)
+
+    ended = api.client.get(path["self"]).get_json()
+    assert (ended["status"], ended["counts"]["cancelled"]) == ("expired", 1)
+    results = api.client.get(path["results"], query_string={"format": "ndjson"})
+    assert results.status_code == 200
+    assert len(results.get_data(as_text=True).splitlines()) == 2
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "soon", "99999999", "٣"])
+def test_bad_expiry(api: Service, value: str) -> None:
+    answer = api.submit(("a.jpg", films.jpeg(1)), expires_in=value)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
+    assert "expires_in" in answer.get_json()["detail"]
+
+
+def test_failures_of_unknown_items(api: Service) -> None:
+    answer = api.client.get(f"/v1/items/{UNKNOWN}/failures")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "item_not_found")
+
+
 @pytest.mark.parametrize("job_id", [UNKNOWN, "nonsense"])
 def test_unknown_jobs(api: Service, job_id: str) -> None:
     for answer in (
         api.client.post(f"/v1/jobs/{job_id}/pause"),
         api.client.post(f"/v1/jobs/{job_id}/resume"),
+        api.client.post(f"/v1/jobs/{job_id}/retry"),
         api.client.patch(f"/v1/jobs/{job_id}", json={"name": "x"}),
     ):
         assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")

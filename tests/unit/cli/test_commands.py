@@ -24,7 +24,19 @@ SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
-    *("up", "submit", "status", "jobs", "results", "pause", "resume", "change", "cancel", "demo"),
+    *(
+        "up",
+        "submit",
+        "status",
+        "jobs",
+        "results",
+        "retry",
+        "pause",
+        "resume",
+        "change",
+        "cancel",
+        "demo",
+    ),
 )
 
 Run = Callable[..., Result]
@@ -93,9 +105,10 @@ def test_submit_sends_films_as_one_job_and_each_archive_as_one_more(
 def test_submit_passes_on_what_was_said_of_the_job(run: Run, folder: Path) -> None:
     with scripted(RUNNING) as service:
         options = ("--name", "n", "--bundle", "b@1", "--priority", "bulk")
-        run("submit", folder, *options, url=service.url)
+        run("submit", folder, *options, "--expires-in", "60", url=service.url)
 
-    assert service.seen[0].path == "/v1/jobs?name=n&bundle=b%401&priority=bulk"
+    path = "/v1/jobs?name=n&bundle=b%401&priority=bulk&expires_in=60"
+    assert service.seen[0].path == path
 
 
 @pytest.mark.parametrize(("end", "code"), [(SUCCEEDED, 0), (PARTLY, 3)])
@@ -195,6 +208,20 @@ def test_pause_and_resume_tell_where_the_job_stands(
         "POST",
         f"/v1/jobs/{JOB_ID}/{command}",
     )
+
+
+@pytest.mark.parametrize(("watch", "code"), [(False, 0), (True, 3)])
+def test_retry_tells_how_many_films_are_read_again(run: Run, watch: bool, code: int) -> None:
+    wire = job_wire("running", succeeded=1, queued=1)
+    answer = Answer({"job": wire, "retried": 1, "refused": 2}, 202)
+    with scripted(answer, PARTLY) as service:
+        result = run("retry", JOB_ID, *(["--watch"] if watch else []), url=service.url)
+
+    assert result.exit_code == code
+    assert service.seen[0].path == f"/v1/jobs/{JOB_ID}/retry"
+    assert "Reading 1 film again" in result.stderr
+    assert "refused when they came: 2 films" in result.stderr
+    assert ("completed with errors" if watch else "running: 2 films") in result.stdout
 
 
 def test_change_sends_only_what_was_given(run: Run) -> None:
