@@ -18,6 +18,7 @@ from api.parts import Parts
 from api.problems import register_problems
 from api.trace import IdleLimit, register_trace
 from api.views.control import control
+from api.views.docs import docs
 from api.views.events import events
 from api.views.health import health
 from api.views.items import items
@@ -29,7 +30,19 @@ from api.views.results import results
 from api.views.submissions import submissions
 from lungline.settings import Settings
 
-_BLUEPRINTS = (submissions, jobs, control, events, results, items, pictures, health, metrics, page)
+_BLUEPRINTS = (
+    submissions,
+    jobs,
+    control,
+    events,
+    results,
+    items,
+    pictures,
+    health,
+    metrics,
+    page,
+    docs,
+)
 _STATIC_SECONDS = 3600
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 from apiflask import APIFlask
 
-from api.documented import PROBLEM_REF
+from api.documented import problems
+from api.examples import add_examples
+from lungline.errors import DatabaseUnavailable, HostNotAllowed, LunglineError
 
 DESCRIPTION = (
     "Lungline reads chest films of children in bulk. **For research use only: no finding is a "
@@ -104,11 +107,7 @@ LAST_EVENT = {
     "schema": {"type": "string"},
     "description": "The `id` of the last event that the reader has had; browsers send it.",
 }
-_EVERYWHERE = {
-    "421": "`host_not_allowed`: The service is not known under this name.",
-    "500": "`internal_error`: Something failed inside the service.",
-    "503": "`database_unavailable`: The database does not answer. Try again after `Retry-After`.",
-}
+_EVERYWHERE = problems(HostNotAllowed, LunglineError, DatabaseUnavailable)
 
 
 def configure_openapi(app: APIFlask) -> None:
@@ -138,11 +137,12 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, data=path.startswith("/v1/"))
+            add_examples(operation, schemas)
     return spec
 
 
 def _complete_operation(operation: dict[str, Any], *, data: bool) -> None:
-    for status, text in _EVERYWHERE.items():
+    for number, answer in _EVERYWHERE.items():
+        status = str(number)
         if data or status != "503":
-            answer = operation["responses"].setdefault(status, {"description": text})
-            answer.setdefault("content", {"application/problem+json": {"schema": PROBLEM_REF}})
+            operation["responses"].setdefault(status, deepcopy(answer))

@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from tests.factories import films
 from tests.factories.services import Service, service
 
-UNDOCUMENTED = {"/", "/jobs/{job_id}", "/openapi.json", "/static/{filename}"}
+UNDOCUMENTED = {"/", "/docs", "/jobs/{job_id}", "/openapi.json", "/static/{filename}"}
 
 
 @pytest.fixture
@@ -51,6 +51,25 @@ def test_every_operation_is_named_and_described(spec: dict[str, Any]) -> None:
             assert answer["description"]
             if status >= "400":
                 assert list(answer["content"]) == ["application/problem+json"]
+
+
+def test_every_text_and_error_has_an_example_that_is_true(spec: dict[str, Any]) -> None:
+    registry = Registry().with_resource("urn:spec", Resource.opaque(spec))
+    for methods in spec["paths"].values():
+        for operation in methods.values():
+            for status, answer in operation["responses"].items():
+                for mimetype, content in answer.get("content", {}).items():
+                    if mimetype == "image/png":
+                        continue
+                    given = content.get("examples", {"one": {"value": content.get("example")}})
+                    for name, example in given.items():
+                        value = example["value"]
+                        assert value, (operation["operationId"], status, mimetype)
+                        if "$ref" in content["schema"]:
+                            schema = {"$ref": "urn:spec" + content["schema"]["$ref"]}
+                            Draft202012Validator(schema, registry=registry).validate(value)
+                        if status >= "400":
+                            assert (value["code"], str(value["status"])) == (name, status)
 
 
 def test_the_submission_lists_what_it_takes(spec: dict[str, Any]) -> None:

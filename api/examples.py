@@ -1,0 +1,128 @@
+"""Examples for the OpenAPI document, made from its schemas, so that they cannot contradict them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+JOB_ID = "019ab3c1f2e47d0f8b1c2d3e4f506172"
+ITEM_ID = "019ab3c1f2e57a118c2d3e4f50617283"
+REQUEST_ID = "019ab3c1f2e97c33ae4f506172839405"
+_REF = "#/components/schemas/"
+_TIME = "2026-01-02T03:04:05.130Z"
+
+# By schema and property, or by property alone; what is not named here follows from its type.
+_VALUES: dict[str, Any] = {
+    "Job.id": JOB_ID,
+    "Job.name": "night shift",
+    "Job.status": "succeeded",
+    "Job.metadata": {"study": "A-17"},
+    "Job.rate_films_per_second": 9.1,
+    "Job.priority": "normal",
+    "Job.expires_at": None,
+    "Item.id": ITEM_ID,
+    "Item.name": "film-0001.jpg",
+    "Item.status": "succeeded",
+    "Item.attempt": 1,
+    "Item.seq": 0,
+    "Film.sha256": "9f2c" * 16,
+    "Film.width": 1422,
+    "Film.height": 1152,
+    "Finding.label": "bacterial_pneumonia",
+    "Finding.probability": 0.83,
+    "Finding.score": 2.1,
+    "Finding.threshold": 0.45,
+    "Lungs.count": 2,
+    "Lungs.area_share": 0.31,
+    "Prediction.runtime": "openvino",
+    "Prediction.flags": [],
+    "Health.status": "ready",
+    "Health.parts": {"database": "ok", "store": "ok", "broker": "ok"},
+    "Counts.total": 1,
+    "Counts.succeeded": 1,
+    "Counts.reused": 0,
+    "Reason.code": "truncated",
+    "Reason.reason": "The file ends before its picture does.",
+    "Retry.refused": 0,
+    "Retry.retried": 1,
+    "JobLinks.self": f"/v1/jobs/{JOB_ID}",
+    "JobLinks.items": f"/v1/jobs/{JOB_ID}/items",
+    "JobLinks.results": f"/v1/jobs/{JOB_ID}/results",
+    "ItemLinks.self": f"/v1/items/{ITEM_ID}",
+    "JobChange.name": "night shift",
+    "JobChange.priority": "bulk",
+    "job_id": JOB_ID,
+    "bundle": "paediatric-pneumonia@0.1.0",
+    "top_label": "bacterial_pneumonia",
+    "eta_seconds": 0.0,
+    "reused": False,
+    "paused": False,
+    "Job.error": None,
+    "Item.error": None,
+    "expansion": None,
+    "next": None,
+} | {f"ItemLinks.{kind}": f"/v1/items/{ITEM_ID}/{kind}" for kind in ("film", "mask", "heatmap")}
+_TEXTS = {
+    "text/csv": "item_id,name,status,error_code,top_label\r\n"
+    f"{ITEM_ID},film-0001.jpg,succeeded,,bacterial_pneumonia\r\n",
+    "application/x-ndjson": f'{{"item_id": "{ITEM_ID}", "status": "succeeded"}}\n',
+    "text/event-stream": f'id: 7\nevent: job.finished\ndata: {{"type": "job.finished", '
+    f'"job_id": "{JOB_ID}", "at": "{_TIME}"}}\n\n',
+    "text/plain": 'lungline_jobs{status="running"} 1.0\n',
+}
+
+
+def problem_example(code: str, title: str, status: int) -> dict[str, Any]:
+    """What an error looks like."""
+    return {
+        "type": f"urn:lungline:error:{code}",
+        "title": title,
+        "status": status,
+        "detail": f"{title}. This sentence says where, and what to do.",
+        "code": code,
+        "instance": f"/v1/jobs/{JOB_ID}",
+        "request_id": REQUEST_ID,
+    }
+
+
+def add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give each text that an operation takes or answers an example, where it has none."""
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        for mimetype, content in body.get("content", {}).items():
+            if "example" in content or "examples" in content:
+                continue
+            if mimetype in _TEXTS:
+                content["example"] = _TEXTS[mimetype]
+            elif mimetype == "application/json":
+                content["example"] = example_of(content["schema"], schemas)
+
+
+def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "") -> Any:
+    """Make a value that a schema describes.
+
+    Args:
+        schema: The schema, or a reference to one.
+        schemas: Those that references name.
+        name: `Schema.property`, by which a telling value may be known.
+    """
+    for known in (name, name.rpartition(".")[2]):
+        if known in _VALUES:
+            return _VALUES[known]
+    for one in (schema, *schema.get("allOf", ()), *schema.get("anyOf", ())):
+        if "$ref" in one:
+            target = one["$ref"].removeprefix(_REF)
+            return _object(target, schemas[target], schemas)
+    if "enum" in schema:
+        return schema["enum"][0]
+    kind = schema.get("type", "object")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if kinds[0] == "array":
+        return [example_of(schema.get("items", {}), schemas, name)]
+    if schema.get("format") == "date-time":
+        return _TIME
+    return {"string": "text", "integer": 0, "number": 0.5, "boolean": True}.get(kinds[0], {})
+
+
+def _object(name: str, schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    members = schema.get("properties", {})
+    return {key: example_of(value, schemas, f"{name}.{key}") for key, value in members.items()}
