@@ -44,7 +44,7 @@ def test_the_shape(api: Service) -> None:
     ("method", "path", "allow"),
     [
         ("DELETE", "/v1/jobs", {"GET", "HEAD", "OPTIONS", "POST"}),
-        ("POST", "/v1/jobs/" + "0" * 32, {"GET", "HEAD", "OPTIONS"}),
+        ("POST", "/v1/jobs/" + "0" * 32 + "/items", {"GET", "HEAD", "OPTIONS"}),
         ("GET", "/v1/jobs/" + "0" * 32 + "/cancel", {"OPTIONS", "POST"}),
         ("POST", "/healthz", {"GET", "HEAD", "OPTIONS"}),
     ],
