@@ -12,6 +12,7 @@ from lungline.domain import new_id
 from storage import items as item_rows
 from storage import transitions
 from storage.database import Database
+from storage.films import Restore, cannot_restore
 from storage.items import NewItem
 from storage.models import JOB_EXPANDING, JobRow
 from storage.tally import Tally
@@ -106,6 +107,7 @@ class Expansions:
         items: Sequence[NewItem],
         cursor: int,
         entries_total: int | None,
+        restore: Restore = cannot_restore,
     ) -> bool:
         """Insert the films of a slice and move the cursor, in one transaction.
 
@@ -115,6 +117,7 @@ class Expansions:
             items: The slice's films, maybe none.
             cursor: Entries seen so far, this slice included.
             entries_total: Entries of the archive; None while unknown.
+            restore: Stores films again that a deletion took away meanwhile.
 
         Returns:
             False when the lease is lost or the job was cancelled; then nothing was written.
@@ -133,7 +136,7 @@ class Expansions:
                 return False
             at = self._database.time(connection)
             tally = Tally()
-            item_rows.add(connection, at, job, items, job.total, tally)
+            item_rows.add(connection, at, job, items, job.total, tally, restore)
             transitions.settle(connection, at, tally)
             return True
 

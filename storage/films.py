@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from lungline.domain import new_id
+from lungline.errors import StoreUnavailable
 from storage.intake.film import IntakenFilm
-from storage.models import FilmRow
+from storage.models import FILM_DELETING, FilmRow
 from storage.upserts import chunks, insert_missing
 
 
@@ -48,22 +49,42 @@ FILM_COLUMNS = (
 )
 
 
+Restore = Callable[[Collection[str]], None]
+"""Stores films again, given their sha256."""
+
+
+def cannot_restore(digests: Collection[str]) -> None:
+    """Refuse: who uses this has no bytes at hand.
+
+    Raises:
+        StoreUnavailable: Always; the same intake begun anew stores the film anew.
+    """
+    raise StoreUnavailable("A film of the request was being deleted. Send the request again.")
+
+
 def upsert(
-    connection: Connection, at: float, tenant: str, films: Iterable[IntakenFilm]
+    connection: Connection,
+    at: float,
+    tenant: str,
+    films: Iterable[IntakenFilm],
+    restore: Restore = cannot_restore,
 ) -> dict[str, str]:
-    """Make sure that each film has its row.
+    """Make sure that each film has its row, and that no deletion takes its object away.
 
     Args:
         connection: A write transaction.
         at: The server's time.
         tenant: Whose films.
         films: What intake took in; equal bytes may come more than once.
+        restore: Stores those again whose object may be gone, given their sha256; called while
+            their rows are locked, maybe several times.
 
     Returns:
         The film id for each sha256.
     """
     by_sha = {film.sha256: film for film in films}
     known = _ids(connection, tenant, by_sha)
+    _keep(connection, tenant, by_sha, restore)
     missing = [by_sha[sha] for sha in sorted(by_sha.keys() - known.keys())]
     if not missing:
         return known
@@ -71,7 +92,9 @@ def upsert(
     if insert_missing(connection, FilmRow, rows) == len(rows):
         return known | {str(row["sha256"]): str(row["id"]) for row in rows}
     # Another transaction was first with some of them.
-    return known | _ids(connection, tenant, by_sha)
+    known |= _ids(connection, tenant, by_sha)
+    _keep(connection, tenant, by_sha, restore)
+    return known
 
 
 def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:
@@ -91,8 +114,25 @@ def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:
 def _ids(connection: Connection, tenant: str, digests: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for some in chunks(digests):
-        query = select(FilmRow.sha256, FilmRow.id).where(
-            FilmRow.tenant == tenant, FilmRow.sha256.in_(some)
+        query = (
+            select(FilmRow.sha256, FilmRow.id)
+            .where(FilmRow.tenant == tenant, FilmRow.sha256.in_(some))
+            .order_by(FilmRow.id)
+            # Until this commits, no deletion takes the film (see `storage.deletions`).
+            .with_for_update(read=True, key_share=True)
         )
         found.update((row.sha256, row.id) for row in connection.execute(query))
     return found
+
+
+def _keep(connection: Connection, tenant: str, digests: Iterable[str], restore: Restore) -> None:
+    """Take films back that are marked `deleting`: their objects are gone, or were about to go."""
+    for some in chunks(digests):
+        marked = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_DELETING)
+        query = select(FilmRow.sha256).where(*marked).order_by(FilmRow.id).with_for_update()
+        found = connection.execute(query).scalars().all()
+        if found:
+            restore(found)
+            connection.execute(
+                update(FilmRow).where(*marked).values(deleting_at=None, purged_at=None)
+            )

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, select
 
 from lungline.domain import ItemStatus, new_id
 from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound
 from storage import films, predictions, transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
-from storage.films import FILM_COLUMNS, FilmRef
+from storage.films import FILM_COLUMNS, FilmRef, Restore
 from storage.intake.film import IntakenFilm
 from storage.models import FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.pages import Page, make_page
@@ -117,6 +117,10 @@ _PREDICTION_AT = _FILM_AT + len(FILM_COLUMNS)
 _TAIL_AT = _PREDICTION_AT + len(PREDICTION_COLUMNS)
 
 
+# The items of a deleted job go a little later than the job.
+_JOB_IS_THERE = exists().where(JobRow.id == ItemRow.job_id, JobRow.deleted_at.is_(None))
+
+
 class Items:
     """Reads items."""
 
@@ -130,7 +134,7 @@ class Items:
         Raises:
             ItemNotFound: There is none with this id, or it is another tenant's.
         """
-        query = _select().where(ItemRow.id == item_id, ItemRow.tenant == tenant)
+        query = _select().where(ItemRow.id == item_id, ItemRow.tenant == tenant, _JOB_IS_THERE)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
@@ -148,7 +152,8 @@ class Items:
             .where(FailureRow.item_id == item_id)
             .order_by(FailureRow.attempt)
         )
-        item = select(ItemRow.id).where(ItemRow.id == item_id, ItemRow.tenant == tenant)
+        known = (ItemRow.id == item_id, ItemRow.tenant == tenant, _JOB_IS_THERE)
+        item = select(ItemRow.id).where(*known)
         with self._database.read() as connection:
             if connection.execute(item).first() is None:
                 raise ItemNotFound(f"There is no item {item_id!r}.")
@@ -213,6 +218,7 @@ def add(
     items: Sequence[NewItem],
     first_seq: int,
     tally: Tally,
+    restore: Restore = films.cannot_restore,
 ) -> None:
     """Insert the items of a job, and the films that are new.
 
@@ -225,9 +231,10 @@ def add(
         items: In their order.
         first_seq: The `seq` of the first.
         tally: Takes the changes of the job's counters.
+        restore: See `films.upsert`.
     """
     taken = [item.film for item in items if item.film is not None]
-    film_ids = films.upsert(connection, at, job.tenant, taken)
+    film_ids = films.upsert(connection, at, job.tenant, taken, restore)
     known = predictions.existing(connection, job.bundle, film_ids.values())
     rows = []
     for seq, item in enumerate(items, start=first_seq):
@@ -299,6 +306,8 @@ def _seq(cursor: str | None) -> int:
 
 
 def _require_job(connection: Connection, tenant: str, job_id: str) -> None:
-    query = select(JobRow.id).where(JobRow.id == job_id, JobRow.tenant == tenant)
+    query = select(JobRow.id).where(
+        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.deleted_at.is_(None)
+    )
     if connection.execute(query).first() is None:
         raise JobNotFound(f"There is no job {job_id!r}.")

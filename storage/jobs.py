@@ -15,6 +15,7 @@ from storage import items as item_rows
 from storage import transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
+from storage.films import Restore, cannot_restore
 from storage.items import NewItem
 from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
 from storage.pages import Page, make_page
@@ -108,6 +109,7 @@ class Created:
 
 
 _FIELDS = [field for field in Job.__slots__ if field not in {"metadata", "read_at"}]
+_THERE = JobRow.deleted_at.is_(None)
 _COLUMNS = [getattr(JobRow, field) for field in _FIELDS]
 
 
@@ -131,6 +133,7 @@ class Jobs:
         request_hash: str | None,
         items: Sequence[NewItem],
         expires_in: float | None = None,
+        restore: Restore = cannot_restore,
     ) -> Created:
         """Make a job of films that intake has taken in or refused, in one transaction.
 
@@ -148,6 +151,7 @@ class Jobs:
             request_hash: Digest of the request, to tell a replay from a conflict.
             items: At least one.
             expires_in: Seconds after which queued films are given up; None: never.
+            restore: Stores films again that a deletion took away meanwhile.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
@@ -163,7 +167,7 @@ class Jobs:
             "idempotency_key": idempotency_key,
             "request_hash": request_hash,
         }
-        return self._create(values, items)
+        return self._create(values, items, restore)
 
     def create_with_archive(
         self,
@@ -209,7 +213,7 @@ class Jobs:
             "archive_key": archive_key,
             "archive_size": archive_size,
         }
-        return self._create(values, ())
+        return self._create(values, (), cannot_restore)
 
     def get(self, tenant: str, job_id: str) -> Job:
         """Get one job; reads one row, however many films it has.
@@ -217,7 +221,7 @@ class Jobs:
         Raises:
             JobNotFound: There is none with this id, or it is another tenant's.
         """
-        query = self._select().where(JobRow.id == job_id, JobRow.tenant == tenant)
+        query = self._select().where(JobRow.id == job_id, JobRow.tenant == tenant, _THERE)
         with self._database.read() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
@@ -240,7 +244,7 @@ class Jobs:
             cursor: `next_cursor` of the page before.
             status: Only jobs with this status.
         """
-        query = self._select().where(JobRow.tenant == tenant)
+        query = self._select().where(JobRow.tenant == tenant, _THERE)
         if cursor is not None:
             query = query.where(JobRow.id < cursor)
         if status is not None:
@@ -313,14 +317,16 @@ class Jobs:
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
-    def _create(self, values: dict[str, Any], items: Sequence[NewItem]) -> Created:
+    def _create(
+        self, values: dict[str, Any], items: Sequence[NewItem], restore: Restore
+    ) -> Created:
         tenant, key = values["tenant"], values["idempotency_key"]
 
         def work(connection: Connection) -> Created:
             found = None if key is None else self._keyed(connection, tenant, key)
             if found is not None:
                 return _replay(*found, values["request_hash"])
-            return Created(self._insert(connection, values, items), replayed=False)
+            return Created(self._insert(connection, values, items, restore), replayed=False)
 
         try:
             return self._database.run(work)
@@ -333,7 +339,11 @@ class Jobs:
             return _replay(*found, values["request_hash"])
 
     def _insert(
-        self, connection: Connection, values: dict[str, Any], items: Sequence[NewItem]
+        self,
+        connection: Connection,
+        values: dict[str, Any],
+        items: Sequence[NewItem],
+        restore: Restore,
     ) -> Job:
         at = self._database.time(connection)
         tenant = {"id": values["tenant"], "created_at": at}
@@ -346,7 +356,7 @@ class Jobs:
         tally = Tally()
         if items:
             job = _job(connection.execute(query).one())
-            item_rows.add(connection, at, job, items, 0, tally)
+            item_rows.add(connection, at, job, items, 0, tally, restore)
         transitions.settle(connection, at, tally)
         return _job(connection.execute(query).one())
 

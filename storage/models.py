@@ -34,6 +34,8 @@ JOB_EXPIRING = text(
     "jobs.expires_at IS NOT NULL AND jobs.status IN ('receiving', 'expanding', 'running')"
 )
 JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
+JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
+FILM_DELETING = text("films.deleting_at IS NOT NULL")
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -77,7 +79,10 @@ class FilmRow(Base):
     """A stored picture; it owns the object under `object_key`."""
 
     __tablename__ = "films"
-    __table_args__ = (UniqueConstraint("tenant", "sha256"),)
+    __table_args__ = (
+        UniqueConstraint("tenant", "sha256"),
+        _partial("ix_films_deleting_at", "deleting_at", where="deleting_at IS NOT NULL"),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
     tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
@@ -88,6 +93,8 @@ class FilmRow(Base):
     height: Mapped[int]
     size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[float]
+    deleting_at: Mapped[float | None]  # no item has it: its object may be gone at any time
+    purged_at: Mapped[float | None]  # its object is gone
 
 
 class JobRow(Base):
@@ -116,6 +123,7 @@ class JobRow(Base):
             "expires_at",
             where="expires_at IS NOT NULL AND status IN ('receiving', 'expanding', 'running')",
         ),
+        _partial("ix_jobs_deleted_at", "id", where="deleted_at IS NOT NULL"),
         _partial("ix_jobs_retry_before", "id", where="retry_before IS NOT NULL"),
         _partial("ix_jobs_expand_lease_id", "expand_lease_id", where="expand_lease_id IS NOT NULL"),
     )
@@ -159,6 +167,7 @@ class JobRow(Base):
     # Items that failed until then go back to the queue; the job does not end before they have.
     retry_before: Mapped[float | None]
     done_before: Mapped[int | None]
+    deleted_at: Mapped[float | None]
 
 
 class PredictionRow(Base):
@@ -189,6 +198,8 @@ class ItemRow(Base):
     __tablename__ = "items"
     __table_args__ = (
         UniqueConstraint("job_id", "seq"),
+        _partial("ix_items_film_id", "film_id", where="film_id IS NOT NULL"),
+        _partial("ix_items_prediction_id", "prediction_id", where="prediction_id IS NOT NULL"),
         _partial("ix_items_queued", "job_id", "seq", where="status = 'queued'"),
         _partial("ix_items_failed", "job_id", "seq", where="status = 'failed'"),
         _partial("ix_items_lease_id", "lease_id", where="status = 'running'"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from storage.claims import Claims
 from storage.control import Control
 from storage.database import Database
+from storage.deletions import Deletions
 from storage.events import Events
 from storage.expansions import Expansions
 from storage.items import Items
@@ -21,6 +22,7 @@ class Repository:
         database: The connection.
         jobs: Requests of clients.
         control: What clients change about them.
+        deletions: How they go.
         items: Their films.
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
@@ -38,6 +40,7 @@ class Repository:
         self.database = database
         self.jobs = Jobs(database)
         self.control = Control(database, self.jobs)
+        self.deletions = Deletions(database, self.jobs)
         self.items = Items(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     TextClause,
     and_,
     case,
+    delete,
     func,
     insert,
     literal,
@@ -25,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from lungline.domain import ItemStatus, JobStatus, Priority
+from lungline.domain import TERMINAL_JOB_STATUSES, ItemStatus, JobStatus, Priority
 from lungline.errors import FILM_CODES, JOB_CODES
 from storage import scheduling
 from storage.events import EventType, record
@@ -216,6 +217,25 @@ def retry_items(connection: Connection, at: float, ids: Collection[str], tally: 
     return tally.moved(moved, ItemStatus.FAILED, ItemStatus.QUEUED)
 
 
+def delete_items(connection: Connection, ids: Collection[str], tally: Tally) -> set[str]:
+    """Remove ended items, which the caller holds, with all that is known of them.
+
+    Returns:
+        The ids of their films.
+    """
+    connection.execute(delete(FailureRow).where(FailureRow.item_id.in_(ids)))
+    removed = connection.execute(
+        delete(ItemRow)
+        .where(ItemRow.id.in_(ids))
+        .returning(ItemRow.job_id, ItemRow.status, ItemRow.reused, ItemRow.film_id)
+    ).all()
+    for row in removed:
+        for counter in ("total", row.status.value):
+            tally.add(row.job_id, counter, -1)
+        tally.add(row.job_id, "reused", -int(row.reused))
+    return {row.film_id for row in removed if row.film_id is not None}
+
+
 def cancel_items(connection: Connection, at: float, ids: Collection[str], tally: Tally) -> int:
     """Move queued items to cancelled."""
     values = {"status": ItemStatus.CANCELLED, "finished_at": at}
@@ -372,9 +392,7 @@ def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> 
     It runs until what had failed by now has gone through the queue again (`retry_before`). An
     expiry is over: it was about the first run.
     """
-    change = update(JobRow).where(
-        JobRow.id == job_id, JobRow.tenant == tenant, JobRow.status.in_(_RETRIABLE)
-    )
+    change = update(JobRow).where(_there(tenant, job_id), JobRow.status.in_(_RETRIABLE))
     values = {
         "status": JobStatus.RUNNING,
         "finished_at": None,
@@ -388,6 +406,16 @@ def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> 
         return False
     record(connection, at, EventType.RETRIED, tenant, job_id)
     return True
+
+
+def begin_deleting(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
+    """Hide an ended job from its tenant for ever; False when it has not ended.
+
+    Its idempotency key is free again.
+    """
+    change = update(JobRow).where(_there(tenant, job_id), JobRow.status.in_(TERMINAL_JOB_STATUSES))
+    gone = change.values(deleted_at=at, idempotency_key=None)
+    return bool(connection.execute(gone).rowcount)
 
 
 def hold_retry(connection: Connection, job_id: str, *, last: bool) -> bool:
@@ -439,7 +467,7 @@ def resume(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
 
 def rename(connection: Connection, tenant: str, job_id: str, name: str) -> bool:
     """Call a job something else; False when there is none."""
-    change = update(JobRow).where(JobRow.id == job_id, JobRow.tenant == tenant)
+    change = update(JobRow).where(_there(tenant, job_id))
     return bool(connection.execute(change.values(name=name)).rowcount)
 
 
@@ -457,6 +485,10 @@ def reprioritize(
     scheduling.admit_job(connection, tenant, job_id)
     record(connection, at, EventType.PRIORITY, tenant, job_id)
     return True
+
+
+def _there(tenant: str, job_id: str) -> ColumnElement[bool]:
+    return and_(JobRow.id == job_id, JobRow.tenant == tenant, JobRow.deleted_at.is_(None))
 
 
 def _open_job(tenant: str, job_id: str) -> ColumnElement[bool]:

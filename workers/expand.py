@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from functools import partial
 
 from lungline.errors import (
@@ -15,6 +16,7 @@ from lungline.errors import (
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
+from storage.intake import FilmIntake
 from workers.archive import ArchiveError, ZipArchive
 from workers.lease import LeaseKeeper
 from workers.parts import Parts
@@ -92,11 +94,19 @@ def _commit(parts: Parts, expansion: Expansion, archive: ZipArchive, piece: Slic
         items=piece.items,
         cursor=piece.cursor,
         entries_total=archive.entries_total,
+        restore=partial(_store_again, parts, piece),
     )
     if not committed:
         raise _Lost
     log.info("slice committed", items=len(piece.items), entries_seen=piece.cursor)
     _send_permits(parts)
+
+
+def _store_again(parts: Parts, piece: Slice, digests: Collection[str]) -> None:
+    """Store films of a slice that a deletion took away after they were stored."""
+    FilmIntake(parts.store, parts.settings).store_all(
+        film for film in piece.films if film.film.sha256 in digests
+    )
 
 
 def _send_permits(parts: Parts) -> None:

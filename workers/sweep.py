@@ -7,6 +7,7 @@ from collections.abc import Callable
 from lungline.errors import PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
+from storage.deletions import PURGED_AT_ONCE
 from workers.parts import Parts
 
 log = get_logger(__name__)
@@ -28,6 +29,7 @@ def sweep(parts: Parts) -> dict[str, int]:
     except PartUnavailable as error:
         log.warning("sweep cut short", code=error.code)
         return {}
+    changed |= _deletions(parts)
     counts = {name: count for name, count in changed.items() if count}
     if counts:
         log.info("swept", **counts)
@@ -46,12 +48,26 @@ def _repair(parts: Parts) -> dict[str, int]:
     }
 
 
-def _in_chunks(repair: Callable[[], int]) -> int:
+def _deletions(parts: Parts) -> dict[str, int]:
+    """Remove what deleted jobs left behind; a store that is down stops nothing else."""
+    deletions, store = parts.repository.deletions, parts.store
+    try:
+        return {
+            "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
+            "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
+            "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
+        }
+    except PartUnavailable as error:
+        log.warning("deletions cut short", code=error.code)
+        return {}
+
+
+def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:
     total = 0
     for _ in range(MOST_CHUNKS):
         count = repair()
         total += count
-        if count < CHUNK:
+        if count < (CHUNK if chunk is None else chunk):
             break
     return total
 

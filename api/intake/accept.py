@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import BinaryIO, cast
 
 from api.intake.batches import FilmBatches
@@ -26,6 +27,7 @@ from lungline.errors import (
     TooLarge,
 )
 from lungline.telemetry import get_logger
+from storage.films import Restore
 from storage.items import NewItem
 from storage.jobs import Created
 
@@ -70,7 +72,8 @@ class Acceptance:
                 return self._archive(spool.open(archive.content), parameters, request_hash)
             check_interactive(parameters.priority, len(form.files))
             items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
-        return self._films(items, parameters, request_hash)
+            again = partial(self._store_again, spool, form.files, items)
+            return self._films(items, parameters, request_hash, again)
 
     def raw(self, kind: Kind, stream: io.BufferedReader, query: Mapping[str, str]) -> Created:
         """Take a body that is one film or one archive, with its fields in the query.
@@ -99,9 +102,28 @@ class Acceptance:
         film = self._parts.intake.take(self._tenant, data)
         digest = hashlib.sha256(data).hexdigest()
         item = NewItem(name=name, film=film, error=None)
-        return self._films([item], parameters, parameters.request_hash([(name, digest)]))
+        request_hash = parameters.request_hash([(name, digest)])
 
-    def _films(self, items: list[NewItem], parameters: Parameters, request_hash: str) -> Created:
+        def again(digests: Collection[str]) -> None:
+            self._parts.intake.take(self._tenant, data)
+
+        return self._films([item], parameters, request_hash, again)
+
+    def _store_again(
+        self,
+        spool: Spool,
+        files: Iterable[FilePart],
+        items: Iterable[NewItem],
+        digests: Collection[str],
+    ) -> None:
+        """Store films of a form that a deletion took away after they were stored."""
+        for part, item in zip(files, items, strict=True):
+            if item.film is not None and item.film.sha256 in digests:
+                self._parts.intake.take(self._tenant, spool.read(part.content))
+
+    def _films(
+        self, items: list[NewItem], parameters: Parameters, request_hash: str, restore: Restore
+    ) -> Created:
         created = self._parts.repository.jobs.create_with_films(
             self._tenant,
             job_id=new_id(),
@@ -113,6 +135,7 @@ class Acceptance:
             idempotency_key=self._key,
             request_hash=request_hash,
             items=items,
+            restore=restore,
         )
         if not created.replayed:
             self._parts.doorbell.films_wait(created.job.queued)

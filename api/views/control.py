@@ -1,4 +1,4 @@
-"""What clients change about their jobs: pause, resume, priority, name, retry."""
+"""What clients change about their jobs: pause, resume, priority, name, retry, deletion."""
 
 from __future__ import annotations
 
@@ -120,6 +120,18 @@ def retry_job(job_id: str) -> Answer:
     _tell_workers(retry.job)
     wire = {"job": job_wire(retry.job), "retried": retry.retried, "refused": retry.refused}
     return wire, 202, _NOT_KEPT
+
+
+@control.delete("/jobs/<job_id>")
+@control.output({}, status_code=204)
+@control.doc(operation_id="deleteJob", responses=_REFUSALS)
+def delete_job(job_id: str) -> tuple[str, int]:
+    """Delete an ended job for ever, with its films, unless other jobs have them too.
+
+    It is gone at once; what it had stored follows within seconds.
+    """
+    parts().repository.deletions.delete(tenant(), checked_job_id(job_id))
+    return "", 204
 
 
 @control.get("/items/<item_id>/failures")

@@ -166,6 +166,10 @@ class LunglineClient:
         """Read the films of an ended job that failed again."""
         return Retried.from_wire(self._transport.post(f"{_job_path(job_id)}/retry"))
 
+    def delete(self, job_id: str) -> None:
+        """Delete an ended job for ever, with its films, unless other jobs have them too."""
+        self._transport.delete(_job_path(job_id))
+
     def failures(self, item_id: str) -> list[Mapping[str, Any]]:
         """List how an item failed before it was retried."""
         if not item_id.isalnum():

@@ -130,6 +130,10 @@ class Transport:
         """PATCH some fields; tried again when the service is away, for the second changes none."""
         return self._repeat(lambda: self._json("PATCH", path, json=dict(changes)))
 
+    def delete(self, path: str) -> None:
+        """DELETE what is there; tried again when the service is away."""
+        self._repeat(lambda: _check(self._http.request("DELETE", path)))
+
     @contextmanager
     def stream(self, path: str, **parameters: str | int | None) -> Iterator[httpx.Response]:
         """GET something long; the start is tried again, a break in the middle is an error."""

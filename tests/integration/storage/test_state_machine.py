@@ -27,10 +27,11 @@ from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus, Priority
 from lungline.errors import NothingToRetry, WrongState
 from storage.claims import Batch, Outcome
 from storage.database import Database
+from storage.deletions import KEPT_SECONDS
 from storage.expansions import Expansion
 from storage.items import Item, NewItem
 from storage.jobs import Job
-from storage.models import Base, ItemRow, JobRow
+from storage.models import Base, EventRow, FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.repository import Repository
 from tests.factories.rows import (
     a_bad_film,
@@ -58,6 +59,16 @@ expiries = st.sampled_from([None, None, 5.0, 20.0])
 workers = st.sampled_from(["w1", "w2", "w3"])
 
 
+class Store:
+    """Which objects there are."""
+
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
+    def delete(self, key: str) -> None:
+        self.keys.discard(key)
+
+
 def machine_over(database: Database) -> type[RuleBasedStateMachine]:
     """A state machine whose every run begins with empty tables."""
 
@@ -74,6 +85,7 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
             self.repo = Repository(database, max_attempts=MAX_ATTEMPTS)
             self.ended: dict[str, Item] = {}
             self.retries: Counter[str] = Counter()
+            self.store = Store()
 
         @rule(
             items=new_items,
@@ -85,7 +97,15 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
             self, items: list[NewItem], priority: int, bundle: str, expires_in: float | None
         ) -> None:
             bundle = f"{bundle}@1"
-            submit(self.repo, items, priority=priority, bundle=bundle, expires_in=expires_in)
+            self._put(items)
+            submit(
+                self.repo,
+                items,
+                priority=priority,
+                bundle=bundle,
+                expires_in=expires_in,
+                restore=lambda digests: self._put(items),
+            )
 
         @rule(expires_in=expiries)
         def submit_archive(self, expires_in: float | None) -> None:
@@ -138,12 +158,14 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
         @rule(expansion=expansions, items=new_items)
         def commit_slice(self, expansion: Expansion | None, items: list[NewItem]) -> None:
             if expansion is not None:
+                self._put(items)
                 self.repo.expansions.commit_slice(
                     expansion.lease_id,
                     expansion.job_id,
                     items=items,
                     cursor=expansion.cursor + 1,
                     entries_total=None,
+                    restore=lambda digests: self._put(items),
                 )
 
         @rule(expansion=consumes(expansions), bad=st.booleans())
@@ -202,6 +224,25 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                     del self.ended[item.id]
                     self.retries[item.id] += 1
 
+        @rule(index=st.integers(0, 5))
+        def delete(self, index: int) -> None:
+            job = self._job(index)
+            if job is not None:
+                try:
+                    self.repo.deletions.delete(DEFAULT_TENANT, job.id)
+                except WrongState:
+                    assert not job.status.terminal
+                else:
+                    assert job.status.terminal
+
+        @rule(limit=st.sampled_from([1, 3, 100]), forget=st.booleans())
+        def sweep_what_was_deleted(self, limit: int, forget: bool) -> None:
+            self.repo.deletions.rows(self.store, limit)
+            self.repo.deletions.films(self.store, limit)
+            if forget:
+                database.clock_offset += KEPT_SECONDS + 1
+                self.repo.deletions.forget()
+
         @rule(seconds=st.sampled_from([1.0, 7.0, 13.0, 130.0]))
         def wait(self, seconds: float) -> None:
             database.clock_offset += seconds
@@ -232,6 +273,15 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
         def _job(self, index: int) -> Job | None:
             jobs = self.repo.jobs.page(DEFAULT_TENANT, limit=50).items
             return jobs[index] if index < len(jobs) else None
+
+        @invariant()
+        def stored_films_are_there(self) -> None:
+            for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
+                for item in self.repo.items.stream(DEFAULT_TENANT, job.id):
+                    assert item.film is None or item.film.object_key in self.store.keys
+
+        def _put(self, items: list[NewItem]) -> None:
+            self.store.keys.update(item.film.object_key for item in items if item.film is not None)
 
         def _is_retried(self, job: Job) -> bool:
             """Whether failed films of a job still have to go back into the queue."""
@@ -270,6 +320,12 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
             self.ended_is_ended()
             for job in self.repo.jobs.page(DEFAULT_TENANT, limit=1_000).items:
                 assert job.status.terminal
+                self.repo.deletions.delete(DEFAULT_TENANT, job.id)
+            self.sweep_what_was_deleted(limit=1_000, forget=True)
+            assert not {key for key in self.store.keys if "/films/" in key}
+            with database.read() as connection:
+                for table in (JobRow, ItemRow, FilmRow, PredictionRow, EventRow, FailureRow):
+                    assert not connection.execute(select(func.count()).select_from(table)).scalar()
 
     return Machine
 

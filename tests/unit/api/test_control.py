@@ -140,6 +140,62 @@ def test_a_job_that_expires_keeps_what_was_read(api: Service) -> None:
     assert len(results.get_data(as_text=True).splitlines()) == 2
 
 
+def test_a_deleted_job_is_gone_with_its_films(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)))
+    path = job["links"]["self"]
+    assert api.client.delete(path).get_json()["code"] == "wrong_state"
+    api.read_all()
+    items = api.client.get(job["links"]["items"]).get_json()["items"]
+    other = api.job(("b.jpg", films.jpeg(2)))
+    stored = set(api.parts.store.keys("default/"))
+
+    answer = api.client.delete(path)
+
+    assert (answer.status_code, answer.get_data()) == (204, b"")
+    gone = [path, job["links"]["items"], job["links"]["results"]]
+    gone += [f"/v1/items/{item['id']}{rest}" for item in items for rest in ("", "/film")]
+    assert {api.client.get(each).status_code for each in gone} == {404}
+    assert api.client.delete(path).status_code == 404
+    assert [each["id"] for each in api.client.get("/v1/jobs").get_json()["items"]] == [other["id"]]
+    deletions = api.parts.repository.deletions
+    assert deletions.rows(api.parts.store) == 2
+    assert deletions.films(api.parts.store) == 1
+    left = set(api.parts.store.keys("default/"))
+    sha256 = items[0]["film"]["sha256"]
+    assert len(stored - left) == 2
+    assert all(sha256 in key for key in stored - left)
+    (kept,) = api.client.get(other["links"]["items"]).get_json()["items"]
+    assert api.client.get(kept["links"]["film"]).status_code == 200
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_film_is_stored_again_when_its_deletion_came_between(
+    api: Service, raw: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)))
+    api.read_all()
+    api.client.delete(job["links"]["self"])
+    store, deletions = api.parts.store, api.parts.repository.deletions
+    deletions.rows(store)
+    create = api.parts.repository.jobs.create_with_films
+
+    def purged_first(*arguments: Any, **fields: Any) -> Any:
+        assert deletions.films(store) == 1  # after the film was stored, before its row is made
+        assert not list(store.keys("default/films/"))
+        return create(*arguments, **fields)
+
+    monkeypatch.setattr(api.parts.repository.jobs, "create_with_films", purged_first)
+    if raw:
+        answer = api.client.post("/v1/jobs", data=films.jpeg(1), content_type="image/jpeg")
+    else:
+        answer = api.submit(("a.jpg", films.jpeg(1)))
+
+    assert answer.status_code == 202
+    assert len(list(store.keys("default/films/"))) == 1
+    assert deletions.films(store) == 0
+    assert api.read_all() == 1
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "1.5", "soon", "99999999", "٣"])
 def test_bad_expiry(api: Service, value: str) -> None:
     answer = api.submit(("a.jpg", films.jpeg(1)), expires_in=value)
@@ -158,6 +214,7 @@ def test_unknown_jobs(api: Service, job_id: str) -> None:
         api.client.post(f"/v1/jobs/{job_id}/pause"),
         api.client.post(f"/v1/jobs/{job_id}/resume"),
         api.client.post(f"/v1/jobs/{job_id}/retry"),
+        api.client.delete(f"/v1/jobs/{job_id}"),
         api.client.patch(f"/v1/jobs/{job_id}", json={"name": "x"}),
     ):
         assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")

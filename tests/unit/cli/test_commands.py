@@ -24,19 +24,8 @@ SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
-    *(
-        "up",
-        "submit",
-        "status",
-        "jobs",
-        "results",
-        "retry",
-        "pause",
-        "resume",
-        "change",
-        "cancel",
-        "demo",
-    ),
+    *("up", "submit", "status", "jobs", "results", "retry"),
+    *("pause", "resume", "change", "cancel", "delete", "demo"),
 )
 
 Run = Callable[..., Result]
@@ -222,6 +211,18 @@ def test_retry_tells_how_many_films_are_read_again(run: Run, watch: bool, code: 
     assert "Reading 1 film again" in result.stderr
     assert "refused when they came: 2 films" in result.stderr
     assert ("completed with errors" if watch else "running: 2 films") in result.stdout
+
+
+def test_delete_asks_unless_told_not_to(run: Run) -> None:
+    with scripted(Answer(b"", 204)) as service:
+        asked = run("delete", JOB_ID, url=service.url)
+        assert service.seen == []
+        told = run("delete", JOB_ID, "--yes", url=service.url)
+
+    assert asked.exit_code == 1
+    assert "for ever?" in asked.output
+    assert told.exit_code == 0
+    assert [(seen.method, seen.path) for seen in service.seen] == [("DELETE", f"/v1/jobs/{JOB_ID}")]
 
 
 def test_change_sends_only_what_was_given(run: Run) -> None:

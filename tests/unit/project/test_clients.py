@@ -24,7 +24,8 @@ import sys
 import lungline.cli, lungline.client, lungline.settings
 from typer.testing import CliRunner
 from lungline.cli.app import app
-for command in ("up submit status jobs results retry pause resume change cancel demo").split():
+commands = "up submit status jobs results retry pause resume change cancel delete demo"
+for command in commands.split():
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command
 print(" ".join({name.partition(".")[0] for name in sys.modules}))
 """

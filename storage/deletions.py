@@ -1,0 +1,201 @@
+"""Deletion of jobs: the rows go in chunks, and the objects of films that no other job has.
+
+A job that is deleted is gone for its tenant at once; the sweep removes what is left of it. A film
+whose last item goes is marked `deleting`. Its objects are deleted while its row is locked, and the
+row stays for a day: an intake that stored the film just before finds the mark, under the same lock,
+and stores it again (`storage.films.upsert`). So no intake commits a film without its object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol
+
+from sqlalchemy import Connection, Select, delete, exists, select, update
+
+from lungline.errors import WrongState
+from storage import transitions
+from storage.columns import AnyRow, AnySelect
+from storage.database import Database
+from storage.jobs import CHUNK_ROWS, Jobs
+from storage.models import (
+    FILM_DELETING,
+    JOB_DELETED,
+    EventRow,
+    FilmRow,
+    ItemRow,
+    JobRow,
+    PredictionRow,
+)
+from storage.tally import Tally
+from storage.upserts import chunks
+
+PURGED_AT_ONCE = 50
+"""Films whose objects go in one transaction: on SQLite nobody else writes meanwhile."""
+KEPT_SECONDS = 86_400.0
+"""How long the row of a purged film stays: longer than any intake takes to store and commit."""
+
+
+class Deletes(Protocol):
+    """An object store, as far as it is needed here."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        ...
+
+
+class Deletions:
+    """Deletes jobs, and what they leave behind."""
+
+    def __init__(self, database: Database, jobs: Jobs) -> None:
+        """Keep the database, and where jobs are read."""
+        self._database = database
+        self._jobs = jobs
+
+    def delete(self, tenant: str, job_id: str) -> None:
+        """Let an ended job be gone; the sweep removes its rows and objects.
+
+        Raises:
+            JobNotFound: There is no such job, or it is deleted already.
+            WrongState: It has not ended.
+        """
+
+        def work(connection: Connection) -> bool:
+            at = self._database.time(connection)
+            return transitions.begin_deleting(connection, at, tenant, job_id)
+
+        if not self._database.run(work):
+            job = self._jobs.get(tenant, job_id)
+            raise WrongState(
+                f"The job is {job.status}; cancel it, and delete it once it has ended."
+            )
+
+    def rows(self, store: Deletes, limit: int = CHUNK_ROWS) -> int:
+        """Remove items of deleted jobs, at most `limit`, and jobs without any.
+
+        Raises:
+            StoreUnavailable: The archive of a job could not be deleted; its row stays.
+
+        Returns:
+            The number of items removed.
+        """
+        query = select(JobRow.id, JobRow.archive_key).where(JOB_DELETED).order_by(JobRow.id)
+        with self._database.read() as connection:
+            jobs = connection.execute(query.limit(limit)).all()
+        done = 0
+        for job in jobs:
+            if done >= limit:
+                break
+            most = limit - done
+            count = self._database.run(partial(self._items, job_id=job.id, limit=most))
+            done += count
+            if count < most:
+                if job.archive_key is not None:
+                    store.delete(job.archive_key)
+                self._database.run(partial(_remove_job, job_id=job.id))
+        return done
+
+    def films(self, store: Deletes, limit: int = PURGED_AT_ONCE) -> int:
+        """Delete the objects of films that no item has any more, at most `limit`.
+
+        Raises:
+            StoreUnavailable: The store failed; what is left is tried again.
+
+        Returns:
+            The number of films looked at.
+        """
+        waiting = (
+            select(FilmRow.id, FilmRow.object_key)
+            .where(FILM_DELETING, FilmRow.purged_at.is_(None))
+            .order_by(FilmRow.id)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> int:
+            locked = waiting.with_for_update(skip_locked=True)
+            return self._purge(connection, connection.execute(locked).all(), store)
+
+        return self._database.run(work) if self._any(waiting) else 0
+
+    def forget(self, limit: int = CHUNK_ROWS) -> int:
+        """Remove the rows of films that were purged long ago.
+
+        Returns:
+            The number of rows removed.
+        """
+        old = (
+            select(FilmRow.id)
+            .where(FILM_DELETING, FilmRow.purged_at < self._database.now() - KEPT_SECONDS)
+            .where(~exists().where(ItemRow.film_id == FilmRow.id))
+            .order_by(FilmRow.id)
+            .limit(limit)
+        )
+
+        def work(connection: Connection) -> int:
+            locked = old.with_for_update(skip_locked=True)
+            ids = connection.execute(locked).scalars().all()
+            for some in chunks(ids):
+                connection.execute(delete(FilmRow).where(FilmRow.id.in_(some)))
+            return len(ids)
+
+        return self._database.run(work) if self._any(old) else 0
+
+    def _items(self, connection: Connection, job_id: str, limit: int) -> int:
+        """Remove items of a job, and mark the films that nobody has any more."""
+        ids = transitions.lock_items(connection, ItemRow.job_id == job_id, limit=limit)
+        if not ids:
+            return 0
+        at = self._database.time(connection)
+        tally = Tally()
+        films = transitions.delete_items(connection, ids, tally)
+        for some in chunks(sorted(films)):
+            _mark(connection, at, some)
+        transitions.settle(connection, at, tally)
+        return len(ids)
+
+    def _purge(self, connection: Connection, rows: Sequence[AnyRow], store: Deletes) -> int:
+        at = self._database.time(connection)
+        ids = [row.id for row in rows]
+        # An item may have come since the film was marked: its intake found the object in place.
+        used = set(
+            connection.execute(
+                select(ItemRow.film_id).where(ItemRow.film_id.in_(ids)).distinct()
+            ).scalars()
+        )
+        gone = [row for row in rows if row.id not in used]
+        gone_ids = [row.id for row in gone]
+        predicted = PredictionRow.film_id.in_(gone_ids)
+        maps = select(PredictionRow.mask_key, PredictionRow.view_key).where(predicted)
+        keys = {row.object_key for row in gone}
+        keys.update(key for row in connection.execute(maps) for key in row if key is not None)
+        connection.execute(delete(PredictionRow).where(predicted))
+        mark = update(FilmRow)
+        connection.execute(mark.where(FilmRow.id.in_(used)).values(deleting_at=None))
+        connection.execute(mark.where(FilmRow.id.in_(gone_ids)).values(purged_at=at))
+        for key in sorted(keys):
+            store.delete(key)
+        return len(rows)
+
+    def _any(self, query: AnySelect | Select[str]) -> bool:
+        """Look before writing: a sweep that finds nothing takes no write lock on SQLite."""
+        with self._database.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+
+def _mark(connection: Connection, at: float, film_ids: list[str]) -> None:
+    """Mark films that no item has any more."""
+    orphan = select(FilmRow.id).where(
+        FilmRow.id.in_(film_ids), ~exists().where(ItemRow.film_id == FilmRow.id)
+    )
+    ids = connection.execute(orphan.order_by(FilmRow.id).with_for_update()).scalars().all()
+    marked = update(FilmRow).where(FilmRow.id.in_(ids), FilmRow.deleting_at.is_(None))
+    connection.execute(marked.values(deleting_at=at))
+
+
+def _remove_job(connection: Connection, job_id: str) -> None:
+    empty = ~exists().where(ItemRow.job_id == job_id)
+    job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, empty).with_for_update()
+    if connection.execute(job).first() is not None:
+        connection.execute(delete(EventRow).where(EventRow.job_id == job_id))
+        connection.execute(delete(JobRow).where(JobRow.id == job_id))

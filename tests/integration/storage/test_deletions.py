@@ -1,0 +1,160 @@
+"""Deleting jobs, while other jobs share their films and intake stores them anew."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+from sqlalchemy import func, select
+
+from lungline.domain import DEFAULT_TENANT, JobStatus
+from lungline.errors import ItemNotFound, JobNotFound, StoreUnavailable, WrongState
+from storage.deletions import KEPT_SECONDS
+from storage.items import NewItem
+from storage.models import FilmRow, ItemRow, JobRow
+from storage.repository import Repository
+from tests.factories.rows import a_film, must_claim, read_all, submit, submit_archive
+
+
+class Store:
+    """Which objects were deleted."""
+
+    def __init__(self) -> None:
+        self.deleted: list[str] = []
+
+    def delete(self, key: str) -> None:
+        self.deleted.append(key)
+
+
+def a_read_job(repo: Repository, *seeds: str) -> str:
+    """A job of films that have been read."""
+    job = submit(repo, [NewItem(seed, a_film(seed)) for seed in seeds])
+    read_all(repo)
+    return job.id
+
+
+def rows(repo: Repository, table: type[FilmRow | ItemRow | JobRow]) -> int:
+    with repo.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def test_a_deleted_job_is_gone_at_once_and_its_rows_go_in_chunks(repo: Repository) -> None:
+    job_id = a_read_job(repo, "a", "b", "c")
+    item_id = repo.items.page(DEFAULT_TENANT, job_id, limit=1).items[0].id
+
+    repo.deletions.delete(DEFAULT_TENANT, job_id)
+
+    with pytest.raises(JobNotFound):
+        repo.jobs.get(DEFAULT_TENANT, job_id)
+    with pytest.raises(JobNotFound):
+        repo.deletions.delete(DEFAULT_TENANT, job_id)
+    with pytest.raises(ItemNotFound):
+        repo.items.get(DEFAULT_TENANT, item_id)
+    store = Store()
+    assert [repo.deletions.rows(store, 2) for _ in range(3)] == [2, 1, 0]
+    assert (rows(repo, ItemRow), rows(repo, JobRow)) == (0, 0)
+    assert [repo.deletions.films(store, 2) for _ in range(3)] == [2, 1, 0]
+    assert {a_film(seed).object_key for seed in "abc"} < set(store.deleted)
+    assert repo.deletions.forget() == 0
+    repo.database.clock_offset += KEPT_SECONDS + 1
+    assert repo.deletions.forget() == 3
+    assert rows(repo, FilmRow) == 0
+
+
+def test_films_that_other_jobs_have_stay(repo: Repository) -> None:
+    job_id = a_read_job(repo, "a", "b")
+    other = a_read_job(repo, "b")
+    repo.deletions.delete(DEFAULT_TENANT, job_id)
+    store = Store()
+
+    repo.deletions.rows(store)
+    repo.deletions.films(store)
+
+    assert a_film("a").object_key in store.deleted
+    assert a_film("b").object_key not in store.deleted
+    (item,) = repo.items.page(DEFAULT_TENANT, other, limit=2).items
+    assert item.reused
+    assert item.prediction is not None
+
+
+def test_only_what_has_ended_is_deleted(repo: Repository) -> None:
+    job = submit(repo, 2)
+    with pytest.raises(WrongState, match="cancel it"):
+        repo.deletions.delete(DEFAULT_TENANT, job.id)
+    must_claim(repo, 1)
+    repo.jobs.cancel(DEFAULT_TENANT, job.id)
+    with pytest.raises(WrongState):
+        repo.deletions.delete(DEFAULT_TENANT, job.id)
+    with pytest.raises(JobNotFound):
+        repo.deletions.delete("other", job.id)
+
+
+def test_an_archive_goes_with_its_job_and_a_store_that_is_down_is_asked_again(
+    repo: Repository,
+) -> None:
+    class Down(Store):
+        def delete(self, key: str) -> None:
+            raise StoreUnavailable("It is down.")
+
+    job = submit_archive(repo)
+    assert repo.jobs.cancel(DEFAULT_TENANT, job.id).status is JobStatus.CANCELLED
+    repo.deletions.delete(DEFAULT_TENANT, job.id)
+
+    with pytest.raises(StoreUnavailable):
+        repo.deletions.rows(Down())
+    assert rows(repo, JobRow) == 1
+    store = Store()
+    repo.deletions.rows(store)
+
+    assert store.deleted == [job.archive_key]
+    assert rows(repo, JobRow) == 0
+
+
+def test_a_deleted_key_may_be_used_again(repo: Repository) -> None:
+    first = submit(repo, 1, idempotency_key="k", request_hash="h")
+    read_all(repo)
+    repo.deletions.delete(DEFAULT_TENANT, first.id)
+
+    assert submit(repo, 1, idempotency_key="k", request_hash="other").id != first.id
+
+
+@pytest.mark.parametrize("purged", [False, True])
+def test_intake_stores_a_film_again_that_was_being_deleted(repo: Repository, purged: bool) -> None:
+    repo.deletions.delete(DEFAULT_TENANT, a_read_job(repo, "a"))
+    store, again = Store(), list[str]()
+    repo.deletions.rows(store)
+    if purged:
+        repo.deletions.films(store)
+    items = [NewItem("a", a_film("a")), NewItem("b", a_film("b"))]
+
+    with pytest.raises(StoreUnavailable, match="Send the request again"):
+        submit(repo, items)
+    submit(repo, items, restore=again.extend)
+
+    assert again == [a_film("a").sha256]
+    assert repo.deletions.films(store) == 0
+    assert read_all(repo) == (2 if purged else 1)
+
+
+def test_a_deletion_waits_for_the_intake_of_the_same_film(repo: Repository) -> None:
+    """While intake stores a film again, its objects are not deleted; then it is in use."""
+    repo.deletions.delete(DEFAULT_TENANT, a_read_job(repo, "a"))
+    store, storing, go_on = Store(), Event(), Event()
+    repo.deletions.rows(store)
+
+    def restore(digests: Collection[str]) -> None:
+        storing.set()
+        assert go_on.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        intake = pool.submit(submit, repo, [NewItem("a", a_film("a"))], restore=restore)
+        assert storing.wait(60)
+        purge = pool.submit(repo.deletions.films, store)
+        go_on.set()
+        intake.result()
+        purge.result()
+
+    assert repo.deletions.films(store) == 0
+    assert store.deleted == []
