@@ -1,0 +1,71 @@
+"""The only place where the status of an item or a job, or a job's counters, change.
+
+Each change is an UPDATE guarded by the status it starts from; zero rows mean that somebody else
+was first. Counters change in the same transaction as the items they count. Locks are taken in one
+order everywhere: items by id, then jobs by id, then tenants. So a transaction changes all its items
+first, collects what that does to the counters in a `Tally`, and settles the tally last.
+"""
+
+from storage.transitions.items import (
+    Failure,
+    bury_items,
+    cancel_items,
+    delete_items,
+    fail_items,
+    insert_items,
+    lock_items,
+    requeue_items,
+    retry_items,
+    reuse_predictions,
+    start_items,
+    succeed_items,
+)
+from storage.transitions.jobs import (
+    DRAINED,
+    end_if_drained,
+    finish_expanding,
+    insert_job,
+    settle,
+    take_films,
+)
+from storage.transitions.requests import (
+    begin_cancelling,
+    begin_deleting,
+    begin_expiring,
+    begin_retry,
+    hold_retry,
+    pause,
+    rename,
+    reprioritize,
+    resume,
+)
+
+__all__ = [
+    "DRAINED",
+    "Failure",
+    "begin_cancelling",
+    "begin_deleting",
+    "begin_expiring",
+    "begin_retry",
+    "bury_items",
+    "cancel_items",
+    "delete_items",
+    "end_if_drained",
+    "fail_items",
+    "finish_expanding",
+    "hold_retry",
+    "insert_items",
+    "insert_job",
+    "lock_items",
+    "pause",
+    "rename",
+    "reprioritize",
+    "requeue_items",
+    "resume",
+    "retry_items",
+    "reuse_predictions",
+    "settle",
+    "start_items",
+    "succeed_items",
+    "take_films",
+]
