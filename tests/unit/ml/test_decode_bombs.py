@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import time
 
 import numpy as np
 import pytest
@@ -16,6 +15,9 @@ from ml.decode.jpeg2000 import MAX_TILES
 from ml.errors import FilmError
 from tests.factories import films
 from tests.unit.ml.dicom_files import ENCODERS, compressed, counts, plain_film, remade
+
+# Each takes a fraction of a second; what a careless decoder makes of them does not end in this time.
+pytestmark = pytest.mark.timeout(60)
 
 DATASET = films.dicom()
 AFTER_META = DATASET.index(b"\x08\x00\x05\x00", 132)
@@ -72,12 +74,10 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused_in_short_time(name: str) -> None:
-    began = time.process_time()
+def test_a_bomb_is_refused(name: str) -> None:
     with pytest.raises(FilmError) as caught:
         decode(BOMBS[name])
     assert caught.value.code in ("undecodable", "truncated")
-    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,8 @@ def test_a_bomb_is_refused_in_short_time(name: str) -> None:
         with_elements(EMPTY * 50_000),
     ],
 )
-def test_padding_that_does_no_harm_is_skipped_in_short_time(data: bytes) -> None:
-    began = time.process_time()
+def test_padding_that_does_no_harm_is_skipped(data: bytes) -> None:
     assert decode(data).pixels.shape == (80, 96)
-    assert time.process_time() - began < 2
 
 
 def test_tiles_that_are_missing_make_a_film_truncated() -> None:
