@@ -16,7 +16,7 @@ from ml.errors import FilmError
 from tests.factories import films
 from tests.unit.ml.dicom_files import ENCODERS, compressed, counts, plain_film, remade
 
-# Each takes a fraction of a second; what a careless decoder makes of them does not end in this time.
+# Each takes a fraction of a second; a careless decoder does not end in this time.
 pytestmark = pytest.mark.timeout(60)
 
 DATASET = films.dicom()
