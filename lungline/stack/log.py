@@ -11,7 +11,7 @@ from collections import deque
 from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from threading import Thread
+from threading import Lock, Thread
 from typing import BinaryIO
 
 MAX_BYTES = 10 * 1024 * 1024
@@ -29,6 +29,9 @@ class PartLog:
         self._file = _QuietFile(path, maxBytes=MAX_BYTES, backupCount=OLD_FILES, encoding="utf-8")
         self._last: deque[str] = deque(maxlen=LAST_LINES)
         self._pump: Thread | None = None
+        self._lock = Lock()
+        self._copying = 0  # threads: one a life of the part
+        self._closing = False
 
     @property
     def last_lines(self) -> list[str]:
@@ -38,6 +41,8 @@ class PartLog:
     def follow(self, pipe: BinaryIO) -> None:
         """Copy `pipe` into the file until it ends, in a thread."""
         self._last.clear()
+        with self._lock:
+            self._copying += 1
         self._pump = Thread(target=self._copy, args=(pipe,), name=f"log-{self.path.stem}")
         self._pump.daemon = True
         self._pump.start()
@@ -48,10 +53,12 @@ class PartLog:
             self._pump.join(seconds)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, or let the thread that still writes into it close it at its end."""
         self.drain()
-        with suppress(OSError):  # the disk is full: what is lost is lost
-            self._file.close()
+        with self._lock:
+            self._closing = True
+            if not self._copying:
+                self._close_file()
 
     def _copy(self, pipe: BinaryIO) -> None:
         with pipe:
@@ -59,6 +66,14 @@ class PartLog:
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
                 self._last.append(text)
                 self._file.handle(logging.makeLogRecord({"msg": text}))
+        with self._lock:
+            self._copying -= 1
+            if self._closing and not self._copying:
+                self._close_file()
+
+    def _close_file(self) -> None:
+        with suppress(OSError):  # the disk is full: what is lost is lost
+            self._file.close()
 
 
 class _QuietFile(RotatingFileHandler):

@@ -17,7 +17,30 @@ def follow(part_log: PartLog, script: str) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         part_log.follow(process.stdout)
+        process.wait()
+        part_log.drain(60)
         part_log.close()
+
+
+def test_what_is_said_after_the_file_was_closed_is_in_it_and_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that writes after its end would open the file anew, and nobody would close it."""
+    part_log = PartLog(tmp_path / "api.log")
+    monkeypatch.setattr(part_log, "drain", lambda: None)  # a machine too busy to wait for
+    command = [sys.executable, "-c", "input(); print('late')"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        part_log.follow(process.stdout)
+        part_log.close()
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.wait()
+    PartLog.drain(part_log, 60)
+
+    assert part_log.path.read_text() == "late\n"
+    assert part_log._file.stream is None
 
 
 def test_lines_go_into_the_file_and_the_last_ones_are_kept(tmp_path: Path) -> None:
