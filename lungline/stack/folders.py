@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 # A Unix socket's path has 108 bytes on Linux and 104 on macOS, its closing zero included.
 LONGEST_SOCKET_PATH = 100
+SOCKET = "broker.sock"
 
 
 @dataclass(slots=True)
@@ -42,8 +43,14 @@ class Folders:
 
     @property
     def socket(self) -> Path:
-        """The broker's socket: in `run`, or in a short temporary folder when that is too deep."""
-        return (self._short or self.run) / "broker.sock"
+        """The broker's socket: in `run`, or in a short temporary folder when that is too deep.
+
+        Raises:
+            RuntimeError: It is too deep, and `prepare` has not made the other folder yet.
+        """
+        if self._short is None and _too_long(self.run / SOCKET):
+            raise RuntimeError("prepare the folders before asking for their socket")
+        return (self._short or self.run) / SOCKET
 
     @property
     def broker_url(self) -> str:
@@ -55,8 +62,10 @@ class Folders:
         shutil.rmtree(self.run, ignore_errors=True)
         for folder in (self.data, self.broker, self.logs, self.run):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if len(os.fsencode(self.socket)) > LONGEST_SOCKET_PATH:
-            self._short = Path(tempfile.mkdtemp(prefix="lungline-"))
+        if _too_long(self.run / SOCKET):
+            # TMPDIR may be deep as well.
+            shortest = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108
+            self._short = Path(tempfile.mkdtemp(prefix="lungline-", dir=shortest))
 
     def set_broker_aside(self) -> Path:
         """Begin with an empty broker; return where the data that it had are now."""
@@ -71,3 +80,7 @@ class Folders:
         if self._short is not None:
             shutil.rmtree(self._short, ignore_errors=True)
             self._short = None
+
+
+def _too_long(socket: Path) -> bool:
+    return len(os.fsencode(socket)) > LONGEST_SOCKET_PATH

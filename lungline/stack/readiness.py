@@ -1,4 +1,4 @@
-"""When the stack is ready: the API says so, and every reading child has loaded its bundle."""
+"""When the stack is ready: the API says so, with its broker, and every child has its bundle."""
 
 from __future__ import annotations
 
@@ -28,16 +28,20 @@ class Readiness:
         missing = []
         if (loaded := self.loaded()) < self._children:
             missing.append(f"models ({loaded} of {self._children} loaded)")
-        if not self._api_ready():
+        if (state := self._state()) is None:
             missing.append("the API")
+        elif state != "ready":  # it takes films without a broker too, but nobody would read them
+            missing.append("the API's connection to the broker")
         return missing
 
     def close(self) -> None:
         """Close the connection to the API."""
         self._http.close()
 
-    def _api_ready(self) -> bool:
+    def _state(self) -> str | None:
+        """What the API says of itself; None while it takes no films."""
         try:
-            return self._http.get("/readyz").status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+            answer = self._http.get("/readyz")
+            return str(answer.json()["status"]) if answer.is_success else None
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None

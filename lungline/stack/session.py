@@ -45,10 +45,10 @@ def open_stack(settings: Settings) -> Iterator[Supervisor]:
         patience = LEFTOVER_SECONDS if lock.left_over else 0.0
         listener = open_listener(settings.api_host, settings.api_port, patience)
         cleanup.callback(listener.close)
+        cleanup.callback(folders.tidy)
+        folders.prepare()  # before the plan, which tells the parts where the broker's socket is
         plan = embedded(settings, checkout, folders, listener)
         find_bundle(plan.settings.bundles_dir, plan.settings.bundle)
-        cleanup.callback(folders.tidy)
-        folders.prepare()
         supervisor = Supervisor(plan)
         with StopSignals(supervisor):
             supervisor.start()

@@ -17,7 +17,7 @@ import psutil
 
 from tests.fixtures.parts import REPOSITORY
 
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Up:
         """All processes that it started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def wait(self, seconds: float = 60.0) -> int:
+    def wait(self, seconds: float = 120.0) -> int:
         """Wait for its end; return the exit code."""
         code = self.process.wait(seconds)
         if self._reader:
@@ -78,7 +78,7 @@ def command(*arguments: object) -> list[str]:
 
 
 def lungline(
-    *arguments: object, url: str = "", seconds: float = 90.0
+    *arguments: object, url: str = "", seconds: float = 600.0
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of `lungline` to its end."""
     environment = {**os.environ, "LUNGLINE_URL": url} if url else None
@@ -118,7 +118,7 @@ def up(data: Path, *options: object) -> Iterator[Up]:
             running.wait()
 
 
-def all_gone(processes: list[psutil.Process], seconds: float = 10.0) -> list[psutil.Process]:
+def all_gone(processes: list[psutil.Process], seconds: float = 60.0) -> list[psutil.Process]:
     """Wait for processes to end; return those that are still there."""
     end = time.monotonic() + seconds
     while left := [process for process in processes if _alive(process)]:

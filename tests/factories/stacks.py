@@ -13,7 +13,7 @@ from lungline.stack.folders import Folders
 from lungline.stack.listener import open_listener, url_of
 from lungline.stack.plan import BEAT, WORKERS, PartSpec, Plan
 
-# Answers every request with 200, on the socket that it inherited.
+# Answers every request as the API's /readyz does, on the socket that it inherited.
 API = """
 import socket, sys
 listener = socket.socket(fileno=int(sys.argv[1]))
@@ -21,9 +21,12 @@ listener.setblocking(True)
 while True:
     connection, _ = listener.accept()
     connection.recv(4096)
-    connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\nConnection: close\\r\\n\\r\\n")
+    body = b'{"status": "ready"}'
+    head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
+    connection.sendall(head + body)
     connection.close()
 """
+DEGRADED_API = API.replace('"ready"', '"degraded"')
 
 # Says that it has loaded, starts a child as prefork does, and appends its name when told to stop.
 WORKER = """

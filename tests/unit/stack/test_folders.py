@@ -32,8 +32,13 @@ def test_what_a_run_before_left_is_forgotten(tmp_path: Path) -> None:
     assert list(folders.run.iterdir()) == []
 
 
-def test_socket_of_a_deep_folder_is_short_and_goes_away(tmp_path: Path) -> None:
-    folders = Folders(tmp_path / ("deep" * 30))
+def test_socket_of_a_deep_folder_is_short_and_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("deep" * 30)
+    deep.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(deep))
+    folders = Folders(deep / "data")
     folders.prepare()
 
     assert len(bytes(folders.socket)) <= LONGEST_SOCKET_PATH
@@ -42,6 +47,11 @@ def test_socket_of_a_deep_folder_is_short_and_goes_away(tmp_path: Path) -> None:
     short = folders.socket.parent
     folders.tidy()
     assert not short.exists()
+
+
+def test_socket_of_a_deep_folder_is_not_known_before_it_is_prepared(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="prepare"):
+        _ = Folders(tmp_path / ("deep" * 30)).broker_url
 
 
 @pytest.mark.parametrize("name", ["data", "two words", "소아 영상", "100%"])

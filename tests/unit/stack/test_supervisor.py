@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from lungline.stack import StackFailed, Supervisor
-from tests.factories.stacks import STUBBORN, TinyPlan, tiny_plan
+from tests.factories.stacks import DEGRADED_API, STUBBORN, TinyPlan, tiny_plan
 
 PATIENCE = 60.0
 
@@ -57,6 +57,12 @@ def test_stack_gets_ready_and_stops_in_order_without_leaving_a_process(tmp_path:
     assert plan.stop_order[0] == "beat"
     assert sorted(plan.stop_order[1:]) == ["analyze", "control", "expand"]
     assert list((tmp_path / "broker").rglob("*.aof")), "the broker keeps an append-only file"
+
+
+def test_stack_whose_api_does_not_reach_the_broker_is_not_ready(tmp_path: Path) -> None:
+    with running(tiny_plan(tmp_path, {"api": DEGRADED_API})) as supervisor:
+        eventually(lambda: supervisor.missing == ["the API's connection to the broker"])
+        assert not supervisor.ready.is_set()
 
 
 def test_dead_part_is_started_again_and_its_children_are_not_left(tmp_path: Path) -> None:
