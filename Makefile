@@ -27,12 +27,12 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.worker: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	@echo "Installing what reading films on CPU needs (about 600 MB)"
+	@echo "Installing what reading films on CPU needs (about 700 MB)"
 	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[worker]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml $(CONSTRAINTS)
-	@echo "Installing what development needs, TensorFlow among it (about 2.5 GB)"
+	@echo "Installing what development needs, TensorFlow among it (about 3.5 GB)"
 	@$(PIP) install --constraint $(CONSTRAINTS) --editable '.[dev]'
 	@touch $@ $(VENV)/.worker
 
