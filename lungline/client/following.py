@@ -10,7 +10,7 @@ from lungline.client.jobs import Job
 from lungline.client.transport import Transport
 
 LONG_POLL_SECONDS = 20
-FIRST_PAUSE_SECONDS = 0.1
+FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 120.0
 _SOON_SECONDS = 1.0

@@ -15,8 +15,9 @@ _FAN_AT = LEAST_SEGMENTS - 1
 class Layout:
     """Keys as paths below a folder.
 
-    The object `t/films/abc` is the file `t/films/<ff>/abc`, where `ff` is the last byte of a
-    checksum of `abc`: one folder of a million entries would be slow to list and to back up.
+    The object `t/films/abc` is the file `t/films/<f>/abc`, where `f` is the last digit of a checksum
+    of `abc`: one folder of a million entries would be slow to list and to back up, and each folder
+    that a batch of objects touches costs a flush.
     """
 
     def __init__(self, root: Path) -> None:
@@ -30,7 +31,7 @@ class Layout:
             ValueError: It is no key.
         """
         segments = check_key(key)
-        fan = f"{zlib.crc32(segments[_FAN_AT].encode()) & 0xFF:02x}"
+        fan = f"{zlib.crc32(segments[_FAN_AT].encode()) & 0xF:x}"
         return self._root.joinpath(*segments[:_FAN_AT], fan, *segments[_FAN_AT:])
 
     def keys(self, prefix: str) -> Iterator[str]:
