@@ -13,7 +13,9 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 
-def time_bare_loop(bundle: Path, films: Sequence[Path], processes: int, batch_size: int) -> float:
+def time_bare_loop(
+    bundle: Path, films: Sequence[Path], processes: int, batch_size: int, precision: str = "f32"
+) -> float:
     """Read all films; return seconds from the common start to the last film read.
 
     Raises:
@@ -23,7 +25,7 @@ def time_bare_loop(bundle: Path, films: Sequence[Path], processes: int, batch_si
     loaded = context.Barrier(processes + 1)
     shares = [list(films[start::processes]) for start in range(processes)]
     readers = [
-        context.Process(target=_read_share, args=(bundle, share, batch_size, loaded))
+        context.Process(target=_read_share, args=(bundle, share, batch_size, precision, loaded))
         for share in shares
     ]
     for reader in readers:
@@ -38,13 +40,15 @@ def time_bare_loop(bundle: Path, films: Sequence[Path], processes: int, batch_si
     return seconds
 
 
-def _read_share(bundle: Path, films: list[Path], batch_size: int, loaded: Barrier) -> None:
+def _read_share(
+    bundle: Path, films: list[Path], batch_size: int, precision: str, loaded: Barrier
+) -> None:
     import cv2
 
     from ml.analyzer import Analyzer, Reading
 
     cv2.setNumThreads(1)
-    analyzer = Analyzer.load(bundle, "openvino")
+    analyzer = Analyzer.load(bundle, "openvino", precision=precision)
     analyzer.read([films[0].read_bytes()])  # the first call pays for what is set up lazily
     loaded.wait(timeout=120)
     for start in range(0, len(films), batch_size):

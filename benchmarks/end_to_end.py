@@ -7,7 +7,9 @@
 - `end_to_end_vs_naive`: the service against Keras `predict` film by film (`benchmarks/naive.py`).
 - `films_per_second`, `peak_rss_mb` (by role of process).
 
-Each round times all three in turn; the figures are medians over the rounds.
+Each round times all three in turn; the figures are medians over the rounds. The settings are read
+from the environment as always: `LUNGLINE_PRECISION=bf16 make bench` measures that precision,
+against a bare loop in it and the naive loop in f32.
 """
 
 from __future__ import annotations
@@ -77,7 +79,7 @@ def _round(
     naive = 1 / time_naive_loop(bundle.path, few)
     console.print(f"round {seed + 1}: bare loop", style="dim")
     bare = count / time_bare_loop(
-        bundle.path, paths, settings.worker_processes, settings.batch_size
+        bundle.path, paths, settings.worker_processes, settings.batch_size, settings.precision
     )
     console.print(f"round {seed + 1}: the service", style="dim")
     with running_stack(settings, folder / f"data-{seed}") as client, PeakMemory() as memory:

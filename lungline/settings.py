@@ -106,6 +106,11 @@ class Settings(BaseSettings):
         description="Bundle for jobs that name none: `name` or `name@version`.",
     )
     runtime: Literal["openvino", "tensorflow"] = Field("openvino", description="Model runtime.")
+    precision: Literal["f32", "bf16", "int8"] = Field(
+        "f32",
+        description="Numbers that OpenVINO computes with: `bf16` needs a processor that has it, "
+        "`int8` a bundle that carries such networks. See `docs/model.md` for what they cost.",
+    )
     worker_processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
@@ -138,6 +143,12 @@ class Settings(BaseSettings):
         "INFO", description="Least level that is logged."
     )
     log_format: Literal["json", "console"] = Field("json", description="Shape of log lines.")
+
+    @model_validator(mode="after")
+    def _check_precision(self) -> Self:
+        if self.runtime != "openvino" and self.precision != "f32":
+            raise ValueError("LUNGLINE_PRECISION other than f32 needs LUNGLINE_RUNTIME=openvino")
+        return self
 
     @model_validator(mode="after")
     def _check_times(self) -> Self:

@@ -89,6 +89,6 @@ def _load_analyzer(path: Path, settings: Settings) -> Reader:
         max_side=settings.max_film_side,
     )
     try:
-        return Analyzer.load(path, settings.runtime, limits=limits)
+        return Analyzer.load(path, settings.runtime, precision=settings.precision, limits=limits)
     except BundleError as error:
         raise BundleUnusable(f"{path.name}: {error}") from error

@@ -59,6 +59,7 @@ class Child:
         except (BundleNotFound, BundleUnusable) as error:
             # Not fatal: jobs may pin other bundles, and those of this one fail with the reason.
             log.error("default bundle unusable", reason=error.message)
+            ready.refuse(error.message)
             return
         ready.set()
         log.info("ready", bundle=bundle, seconds=round(time.monotonic() - started, 3))

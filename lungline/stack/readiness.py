@@ -23,6 +23,11 @@ class Readiness:
         """Number of children that have loaded their bundle."""
         return min(self._children, sum(1 for _ in self._run.glob("*.ready")))
 
+    def refusal(self) -> str | None:
+        """Why a child cannot load the bundle of the settings; None while none has said so."""
+        reasons = sorted(self._run.glob("*.unusable"))
+        return reasons[0].read_text(encoding="utf-8").strip() if reasons else None
+
     def missing(self) -> list[str]:
         """Say what is not ready yet; an empty list means that films can be sent."""
         missing = []

@@ -150,6 +150,8 @@ class Supervisor:
         end = time.monotonic() + READY_SECONDS
 
         def done() -> bool:
+            if reason := readiness.refusal():
+                raise StackFailed(f"the bundle of the settings cannot be used: {reason}")
             self._missing = readiness.missing()
             return not self._missing or time.monotonic() > end
 

@@ -15,9 +15,9 @@ _FAN_AT = LEAST_SEGMENTS - 1
 class Layout:
     """Keys as paths below a folder.
 
-    The object `t/films/abc` is the file `t/films/<f>/abc`, where `f` is the last digit of a checksum
-    of `abc`: one folder of a million entries would be slow to list and to back up, and each folder
-    that a batch of objects touches costs a flush.
+    The object `t/films/abc` is the file `t/films/<f>/abc`, where `f` is the last digit of a
+    checksum of `abc`: one folder of a million entries would be slow to list and to back up, but
+    each folder that a batch of objects touches costs a flush.
     """
 
     def __init__(self, root: Path) -> None:

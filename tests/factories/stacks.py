@@ -42,6 +42,13 @@ if name == "analyze": (run / "1.ready").touch()
 while True: time.sleep(1)
 """
 
+# A child of it says why it cannot read; the worker itself stays.
+REFUSING = """
+import pathlib, sys, time
+(pathlib.Path(sys.argv[2]) / "1.unusable").write_text("the bundle is damaged\\n")
+time.sleep(600)
+"""
+
 # Says when it begins to be stubborn.
 STUBBORN = """
 import signal, time

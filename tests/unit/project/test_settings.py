@@ -24,6 +24,7 @@ def test_settings_are_frozen() -> None:
     [
         ("LUNGLINE_BATCH_SIZE", "none", "LUNGLINE_BATCH_SIZE"),
         ("LUNGLINE_LEASE_SECONDS", "5", "LUNGLINE_LEASE_RENEWAL_SECONDS"),
+        ("LUNGLINE_PRECISION", "f64", "LUNGLINE_PRECISION"),
         ("LUNGLINE_VISIBILITY_TIMEOUT_SECONDS", "60", "LUNGLINE_BATCH_HARD_LIMIT_SECONDS"),
     ],
 )
@@ -34,6 +35,13 @@ def test_a_wrong_setting_is_named(
     with pytest.raises(ConfigurationError, match=said) as caught:
         load_settings()
     assert "\n" not in caught.value.message
+
+
+def test_a_precision_needs_the_runtime_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUNGLINE_RUNTIME", "tensorflow")
+    monkeypatch.setenv("LUNGLINE_PRECISION", "bf16")
+    with pytest.raises(ConfigurationError, match="LUNGLINE_RUNTIME=openvino"):
+        load_settings()
 
 
 def test_secrets_are_not_shown() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from lungline.stack import StackFailed, Supervisor
-from tests.factories.stacks import DEGRADED_API, STUBBORN, TinyPlan, tiny_plan
+from tests.factories.stacks import DEGRADED_API, REFUSING, STUBBORN, TinyPlan, tiny_plan
 
 PATIENCE = 60.0
 
@@ -89,6 +89,15 @@ def test_part_that_keeps_dying_ends_the_stack_with_its_last_words(tmp_path: Path
     assert "beat keeps dying" in supervisor.failure.message
     assert "exit code 3" in supervisor.failure.message
     assert supervisor.failure.log_lines == ("no such host",)
+    assert descendants() == []
+
+
+def test_bundle_that_no_child_can_load_ends_the_stack_at_once(tmp_path: Path) -> None:
+    with running(tiny_plan(tmp_path, {"analyze": REFUSING})) as supervisor:
+        assert supervisor.ended.wait(PATIENCE)
+
+    assert isinstance(supervisor.failure, StackFailed)
+    assert supervisor.failure.message.endswith("the bundle is damaged")
     assert descendants() == []
 
 
