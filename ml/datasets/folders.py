@@ -21,7 +21,7 @@ def find_part(folder: Path, part: str, labels: Sequence[str]) -> Path | None:
     """
     if not folder.is_dir():
         raise ValueError(f"{folder} is not there; --data must name the folder of a data set")
-    names = [sub.name for sub in _subfolders(folder)]
+    names = [sub.name for sub in subfolders(folder)]
     if part in names:
         return folder / part
     if any(label_index(name, labels) is not None for name in names):
@@ -46,34 +46,45 @@ def read_folders(folder: Path, labels: Sequence[str]) -> list[LabelledFilm]:
     """
     films = [
         film
-        for sub in _subfolders(folder)
-        for film in _films_below(sub, label_index(sub.name, labels), labels)
+        for sub in subfolders(folder)
+        for film in _films_of(sub, label_index(sub.name, labels), labels)
     ]
     if not films:
         raise ValueError(f"{folder} has no film in its folders; looked for {sorted(SUFFIXES)}")
     return films
 
 
-def _films_below(folder: Path, label: int | None, labels: Sequence[str]) -> list[LabelledFilm]:
+def films_below(folder: Path) -> list[Path]:
+    """Give all files below a folder that are named as films are, by name."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in SUFFIXES)
+    return [file for file in files if file.is_file() and not file.name.startswith(".")]
+
+
+def kind_in_name(file: Path) -> str | None:
+    """Give `bacteria` or `virus` where a file's name tells it."""
+    kind = _KIND_IN_NAME.search(file.stem.casefold())
+    return kind[1] if kind else None
+
+
+def _films_of(folder: Path, label: int | None, labels: Sequence[str]) -> list[LabelledFilm]:
     if label is None:
         raise ValueError(f"{folder} is named after no label; known are {known_names(labels)}")
-    files = sorted(file for file in folder.rglob("*") if file.suffix.casefold() in SUFFIXES)
     return [
         LabelledFilm(file, None, _told_by_name(file, label, labels), file.stem, sure_mask=False)
-        for file in files
-        if file.is_file() and not file.name.startswith(".")
+        for file in films_below(folder)
     ]
 
 
 def _told_by_name(file: Path, label: int, labels: Sequence[str]) -> int:
-    kind = _KIND_IN_NAME.search(file.stem.casefold())
+    kind = kind_in_name(file)
     if label != PNEUMONIA or kind is None:
         return label
-    told = label_index(kind[1], labels)
+    told = label_index(kind, labels)
     return PNEUMONIA if told is None else told
 
 
-def _subfolders(folder: Path) -> list[Path]:
+def subfolders(folder: Path) -> list[Path]:
+    """Give the folders in a folder by name, but for hidden ones and those that unpacking leaves."""
     return sorted(
         sub for sub in folder.iterdir() if sub.is_dir() and not sub.name.startswith((".", "_"))
     )

@@ -45,3 +45,9 @@ def known_names(labels: Sequence[str]) -> str:
     """List what the labels may be called, for messages."""
     each = [" or ".join((label, *SYNONYMS.get(label, ()))) for label in labels]
     return "; ".join((*each, " or ".join(KIND_UNKNOWN)))
+
+
+def canonical(name: str) -> str:
+    """Spell a label as label sets do, `No Lung Opacity / Not Normal` and synonyms among them."""
+    spelled = re.sub(r"[\W_]+", "_", plain(name)).strip("_")
+    return next((label for label, others in SYNONYMS.items() if spelled in others), spelled)

@@ -1,16 +1,15 @@
 """Data sets that list their films in `manifest.csv`."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
 from ml.datasets.films import LABELS, PNEUMONIA, LabelledFilm
 from ml.datasets.labels import known_names, label_index
 from ml.datasets.people import age_group_of, sex_of
+from ml.datasets.tables import Row, read_table
 
 MANIFEST = "manifest.csv"
-_NEEDED = ({"image", "file"}, {"etiology", "label"})
-Row = dict[str, str]
+NEEDED = ({"image", "file"}, {"etiology", "label"})
 
 
 def read_manifest(
@@ -50,11 +49,11 @@ def read_manifest(
 
 def has_splits(folder: Path) -> bool:
     """Whether a data set's manifest divides it into parts."""
-    return any(row.get("split") for row in _rows(folder / MANIFEST))
+    return any(row.get("split") for row in manifest_rows(folder / MANIFEST))
 
 
 def _rows_of(path: Path, split: str | None) -> list[Row]:
-    rows = _rows(path)
+    rows = manifest_rows(path)
     chosen = [row for row in rows if split is None or row.get("split") == split]
     if not chosen:
         there = ", ".join(sorted({row.get("split") or "no split" for row in rows})) or "no film"
@@ -62,16 +61,15 @@ def _rows_of(path: Path, split: str | None) -> list[Row]:
     return chosen
 
 
-def _rows(path: Path) -> list[Row]:
+def manifest_rows(path: Path) -> list[Row]:
+    """Read all rows of a manifest.
+
+    Raises:
+        ValueError: It is missing, or lacks columns.
+    """
     if not path.is_file():
         raise ValueError(f"{path} is not there; --data must name a folder that holds manifest.csv")
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines, restval="")
-        columns = set(reader.fieldnames or ())
-        missing = [" or ".join(sorted(names)) for names in _NEEDED if not names & columns]
-        if missing:
-            raise ValueError(f"{path} lacks the columns {', '.join(missing)}")
-        return list(reader)
+    return read_table(path, NEEDED)
 
 
 def _film(path: Path, row: Row, labels: Sequence[str]) -> LabelledFilm:
@@ -91,11 +89,12 @@ def _film(path: Path, row: Row, labels: Sequence[str]) -> LabelledFilm:
         sure_mask=row.get("lung_mask_evidence", "").startswith("dims"),
         age_group=age_group_of(row),
         sex=sex_of(row),
-        original_size=_original_size(row),
+        original_size=original_size(row),
     )
 
 
-def _original_size(row: Row) -> tuple[int, int] | None:
+def original_size(row: Row) -> tuple[int, int] | None:
+    """Read `orig_width` and `orig_height`; None where they are not told."""
     width, height = row.get("orig_width", ""), row.get("orig_height", "")
     known = width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0
     return (int(width), int(height)) if known else None

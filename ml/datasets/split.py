@@ -2,15 +2,31 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ml.datasets.films import LabelledFilm
+
+class Grouped(Protocol):
+    """A film with its label, and whose it is."""
+
+    @property
+    def label(self) -> Any:
+        """Index or name of the label; labels can be ordered."""
+        ...
+
+    @property
+    def patient(self) -> str:
+        """What must not be divided."""
+        ...
+
+
+AnyFilm = TypeVar("AnyFilm", bound=Grouped)
 
 
 def split_by_patient(
-    films: Sequence[LabelledFilm], share: float, seed: int
-) -> tuple[list[LabelledFilm], list[LabelledFilm]]:
+    films: Sequence[AnyFilm], share: float, seed: int
+) -> tuple[list[AnyFilm], list[AnyFilm]]:
     """Carve a validation part out of films, by patient and in proportion for each label.
 
     Args:
@@ -30,7 +46,7 @@ def split_by_patient(
 
 
 def _draw_patients(
-    films: Sequence[LabelledFilm], share: float, rng: np.random.Generator, already: set[str]
+    films: Sequence[Grouped], share: float, rng: np.random.Generator, already: set[str]
 ) -> set[str]:
     """Draw patients until they hold the wanted share of these films; earlier draws count."""
     sizes: dict[str, int] = defaultdict(int)
