@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     max_films_per_request: int = Field(
         1_000, gt=0, description="Most films in one multipart request; send an archive above it."
     )
+    max_interactive_films: int = Field(
+        16,
+        gt=0,
+        description="Most films of an interactive job, which goes before all others; it has no "
+        "archive.",
+    )
     max_metadata_bytes: int = Field(
         16_384, gt=0, description="Largest `metadata` of one job, as JSON text."
     )

@@ -5,16 +5,14 @@ The lease id is the fencing token. What a worker writes after it lost its lease 
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, select, update
 
-from lungline.domain import new_id
+from lungline.domain import Priority, new_id
 from storage import predictions, scheduling, transitions
 from storage.clock import least
 from storage.columns import AnyRow
@@ -24,6 +22,7 @@ from storage.jobs import count_queued
 from storage.models import ITEM_QUEUED, ITEM_RUNNING, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.predictions import NewPrediction
 from storage.tally import Tally
+from storage.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,14 @@ class Batch:
         bundle: `name@version`, the same for all.
         items: At least one.
         queued_left: Films that waited when the claim was made, without these.
+        priority: Of the job that was chosen first; the batch may be filled from others.
     """
 
     lease_id: str
     bundle: str
     items: tuple[ClaimedItem, ...]
     queued_left: int
+    priority: Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +94,10 @@ class Claims:
     """Gives films to workers and takes their results."""
 
     def __init__(self, database: Database, max_attempts: int) -> None:
-        """Keep the database; begin the turns anywhere, so that workers do not move in step."""
+        """Keep the database."""
         self._database = database
         self._max_attempts = max_attempts
-        self._turns = count(random.randrange(scheduling.TURNS))  # noqa: S311  # not a secret
+        self._turns = Turns()
 
     def claim(
         self, worker_id: str, *, limit: int, lease_seconds: float, hard_seconds: float
@@ -114,7 +115,7 @@ class Claims:
         Returns:
             The films; None when there is nothing to read.
         """
-        turn = next(self._turns)
+        priorities = self._turns.order()
         lease_id = new_id()
         now = self._database.now()
         lease = {
@@ -125,7 +126,9 @@ class Claims:
             "started_at": now,
         }
         while True:
-            batch, again = self._database.run(lambda c: self._claim(c, turn, limit, lease))
+            batch, again = self._database.run(lambda c: self._claim(c, priorities, limit, lease))
+            if batch is not None:
+                self._turns.count(batch.priority)
             if batch is not None or not again:
                 return batch
 
@@ -200,13 +203,18 @@ class Claims:
         return self._database.run(work)
 
     def _claim(
-        self, connection: Connection, turn: int, limit: int, lease: dict[str, Any]
+        self,
+        connection: Connection,
+        priorities: Sequence[Priority],
+        limit: int,
+        lease: dict[str, Any],
     ) -> tuple[Batch | None, bool]:
         """Claim once; the flag says that something moved and that trying again may find more."""
         at = self._database.time(connection)
+        found = _pick(connection, priorities, limit)
         picked = [
             pick
-            for pick in sorted(_pick(connection, turn, limit), key=lambda pick: str(pick.job.id))
+            for pick in sorted(found, key=lambda pick: str(pick.job.id))
             if transitions.take_films(connection, at, pick.job.id, len(pick.start), len(pick.reuse))
         ]
         if not picked:
@@ -223,7 +231,8 @@ class Claims:
         transitions.start_items(connection, [row.item_id for row in rows], lease)
         scheduling.charge_tenants(connection, Counter(row.tenant for row in rows))
         items = tuple(_claimed(row) for row in rows)
-        return Batch(lease["lease_id"], bundle, items, count_queued(connection)), False
+        first = Priority(found[0].job.priority)
+        return Batch(lease["lease_id"], bundle, items, count_queued(connection), first), False
 
     def _finish(self, connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> int:
         at = self._database.time(connection)
@@ -248,12 +257,12 @@ class Claims:
         return written
 
 
-def _pick(connection: Connection, turn: int, limit: int) -> list[_Picked]:
+def _pick(connection: Connection, priorities: Sequence[Priority], limit: int) -> list[_Picked]:
     """Lock films of the first job that has any, and fill up from further jobs of its bundle."""
     picked: list[_Picked] = []
     missing = limit
     # More than `limit` candidates, for locks may leave some of them empty.
-    for job in scheduling.candidates(connection, turn, limit + 32):
+    for job in scheduling.candidates(connection, priorities, limit + 32):
         if picked and job.bundle != picked[0].job.bundle:
             continue
         rows = _lock_films(connection, job, missing, fill=bool(picked))

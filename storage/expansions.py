@@ -53,12 +53,13 @@ class Expansions:
         self._database = database
 
     def claim(self, worker_id: str, lease_seconds: float) -> Expansion | None:
-        """Take the first archive that waits; None when there is none."""
+        """Take the archive that needs it most, of those that wait; None when there is none."""
         lease_id = new_id()
         waiting = (
             select(JobRow.id)
             .where(JOB_EXPANDING, JobRow.expand_lease_id.is_(None), ~JobRow.paused)
-            .order_by(JobRow.priority, JobRow.id)
+            # Those of which least films wait, so that one large archive does not go before all.
+            .order_by(JobRow.priority, JobRow.queued, JobRow.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )

@@ -14,29 +14,26 @@ from lungline.domain import Priority
 from storage.columns import AnyRow
 from storage.models import JOB_RUNNABLE, JobRow, TenantRow
 
-# Of ten claims one looks at bulk first and one at normal, so that strict priority starves nobody.
-TURNS = 10
-_FIRST_AT_TURN: Mapping[int, Priority] = {4: Priority.NORMAL, 9: Priority.BULK}
 
-
-def candidates(connection: Connection, turn: int, limit: int) -> Sequence[AnyRow]:
+def candidates(
+    connection: Connection, priorities: Sequence[Priority], limit: int
+) -> Sequence[AnyRow]:
     """List runnable jobs in the order in which a claim tries them.
 
     Args:
         connection: A transaction.
-        turn: A number that grows with each claim of a worker.
+        priorities: All of them, in the order in which this claim looks at them.
         limit: Most jobs to list.
 
     Returns:
-        Rows of `id`, `tenant`, `bundle`.
+        Rows of `id`, `tenant`, `bundle`, `priority`.
     """
-    first = _FIRST_AT_TURN.get(turn % TURNS)
-    turn_order = [] if first is None else [case((JobRow.priority == int(first), 0), else_=1)]
+    places = {int(priority): place for place, priority in enumerate(priorities)}
     query = (
-        select(JobRow.id, JobRow.tenant, JobRow.bundle)
+        select(JobRow.id, JobRow.tenant, JobRow.bundle, JobRow.priority)
         .join(TenantRow, TenantRow.id == JobRow.tenant)
         .where(JOB_RUNNABLE)
-        .order_by(*turn_order, JobRow.priority, TenantRow.vtime, TenantRow.id)
+        .order_by(case(places, value=JobRow.priority), TenantRow.vtime, TenantRow.id)
         .order_by(JobRow.vtime, JobRow.id)
         .limit(limit)
     )

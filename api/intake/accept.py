@@ -70,7 +70,8 @@ class Acceptance:
             if any(part.archive for part in form.files):
                 archive = _only(form.files)
                 return self._archive(spool.open(archive.content), parameters, request_hash)
-            check_interactive(parameters.priority, len(form.files))
+            most = self._settings.max_interactive_films
+            check_interactive(parameters.priority, len(form.files), most)
             items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
             again = partial(self._store_again, spool, form.files, items)
             return self._films(items, parameters, request_hash, again)
@@ -144,7 +145,7 @@ class Acceptance:
     def _archive(
         self, stream: BinaryIO, parameters: Parameters, request_hash: str | None
     ) -> Created:
-        check_interactive(parameters.priority, None)
+        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
         job_id, object_key = new_id(), f"{self._tenant}/uploads/{new_id()}"
         limit = self._settings.max_body_bytes
         with self._cleaned(object_key, job_id):

@@ -16,8 +16,6 @@ from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
 from lungline.settings import Settings
 
 FIELDS = frozenset({"name", "metadata", "bundle", "model", "priority", "expires_in"})
-INTERACTIVE_FILMS = 16
-"""Most films of an interactive job: strict priority must not starve the others."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MOST_NAME = 200
 _LONGEST = 366 * 86_400  # a year: whoever means longer means for ever
@@ -89,20 +87,20 @@ def read_idempotency_key(value: str | None) -> str | None:
     return value
 
 
-def check_interactive(priority: Priority, films: int | None) -> None:
-    """Refuse a large interactive job.
+def check_interactive(priority: Priority, films: int | None, most: int) -> None:
+    """Refuse a large interactive job: those go before all others, so they must be small.
 
     Args:
         priority: Of the job.
         films: Number of films; None: an archive.
+        most: Films that an interactive job may have.
 
     Raises:
         InvalidParameter: The job is interactive and large.
     """
-    if priority is Priority.INTERACTIVE and (films is None or films > INTERACTIVE_FILMS):
+    if priority is Priority.INTERACTIVE and (films is None or films > most):
         raise InvalidParameter(
-            f"An interactive job has at most {INTERACTIVE_FILMS} films and no archive. "
-            "Use priority=normal."
+            f"An interactive job has at most {most:,} films and no archive. Use priority=normal."
         )
 
 

@@ -102,7 +102,8 @@ def change_job(job_id: str, changes: dict[str, Any]) -> Answer:
         raise InvalidParameter("The body changes nothing: give name or priority, as JSON.")
     if "priority" in changes:
         priority = Priority[changes["priority"].upper()]
-        check_interactive(priority, None if job.source == "archive" else job.total)
+        films = job.total if job.source == "films" else None
+        check_interactive(priority, films, parts().settings.max_interactive_films)
         job = here.control.reprioritize(tenant(), job_id, priority)
     if "name" in changes:
         job = here.control.rename(tenant(), job_id, checked_name(changes["name"]))

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import update
 
 from lungline.domain import DEFAULT_TENANT, Priority
+from storage.claims import Batch
+from storage.database import Database
 from storage.models import JobRow, TenantRow
 from storage.repository import Repository
-from tests.factories.rows import must_claim, read, submit
+from tests.factories.rows import must_claim, read, some_films, submit, submit_archive
+
+
+@pytest.fixture
+def plain(repo: Repository) -> Iterator[Repository]:
+    """The same database without the recount after each write: for tests with many rows."""
+    database = Database(repo.database.engine.url.render_as_string(hide_password=False))
+    yield Repository(database)
+    database.dispose()
+    assert repo.repairs.check_counters() == []
 
 
 def takes(repo: Repository, claims: int, limit: int = 1) -> list[str]:
@@ -110,3 +122,83 @@ def test_a_batch_charges_each_job_for_its_own_films(repo: Repository) -> None:
     assert len(batch.items) == 8
     assert (vtimes[single], vtimes[large]) == (1.0, 7.0)
     assert (tenant.id, tenant.vtime) == (DEFAULT_TENANT, 8.0)
+
+
+def test_twenty_tenants_get_equal_shares(plain: Repository) -> None:
+    """Whoever submits more jobs, larger ones or sooner; with several workers that hold batches."""
+    tenants = [f"t{n}" for n in range(20)]
+    for n, tenant in enumerate(tenants):
+        for size in (30, 10, 20)[: 1 + n % 3]:
+            submit(plain, size, tenant=tenant)
+    shares: Counter[str] = Counter()
+    held: deque[Batch] = deque()
+    while shares.total() < 20 * 20:
+        held.append(must_claim(plain, 2, f"w{len(held)}"))
+        shares.update(item.tenant for item in held[-1].items)
+        if len(held) == 4:
+            batch = held.popleft()
+            plain.claims.finish(batch.lease_id, read(batch))
+
+    assert [shares[tenant] for tenant in tenants if not 18 <= shares[tenant] <= 22] == []
+
+
+def test_a_resumed_job_is_owed_nothing(repo: Repository) -> None:
+    paused = submit(repo, 30, tenant="a", bundle="b@1").id
+    other = submit(repo, 30, tenant="a", bundle="b@2").id
+    rival = submit(repo, 30, tenant="b", bundle="b@3").id
+    repo.control.pause("a", paused)
+    takes(repo, 20)
+    repo.control.resume("a", paused)
+
+    shares = Counter(takes(repo, 16))
+
+    assert shares[rival] in (7, 8, 9)
+    assert {shares[paused], shares[other]} <= {3, 4, 5}
+
+
+def test_a_tenant_that_pauses_everything_is_owed_nothing(repo: Repository) -> None:
+    paused = submit(repo, 30, tenant="a", bundle="b@1").id
+    rival = submit(repo, 30, tenant="b", bundle="b@2").id
+    repo.control.pause("a", paused)
+    takes(repo, 20)
+    repo.control.resume("a", paused)
+
+    assert Counter(takes(repo, 10))[rival] in (4, 5, 6)
+
+
+@pytest.mark.parametrize("busy", [Priority.NORMAL, Priority.BULK])
+def test_a_single_film_is_next_whatever_waits(repo: Repository, busy: Priority) -> None:
+    submit(repo, 40, tenant="archive", bundle="b@1")
+    submit(repo, 40, tenant="archive", bundle="b@2", priority=busy)
+
+    for _ in range(12):  # more than a round of turns
+        takes(repo, 1, limit=2)
+        item = submit(repo, 1, tenant="ward", priority=Priority.INTERACTIVE).id
+        assert must_claim(repo, 2).items[0].job_id == item
+
+
+def test_a_flood_of_interactive_films_leaves_a_tenth_to_bulk(repo: Repository) -> None:
+    bulk = submit(repo, 100, tenant="archive", bundle="b@1", priority=Priority.BULK).id
+    shares: Counter[str] = Counter()
+    for _ in range(40):
+        submit(repo, 2, tenant="ward", bundle="b@2", priority=Priority.INTERACTIVE)
+        shares.update(takes(repo, 1))
+
+    assert shares[bulk] == 4
+
+
+def test_archives_with_little_to_read_are_expanded_first(repo: Repository) -> None:
+    """A large archive that is handed back after its turn lets a small one go before it."""
+    large, small = submit_archive(repo).id, submit_archive(repo).id
+    turn = repo.expansions.claim("e1", 12)
+    assert turn is not None
+    assert turn.job_id == large
+    repo.expansions.commit_slice(
+        turn.lease_id, large, items=some_films(3), cursor=3, entries_total=9
+    )
+    repo.expansions.hand_back(turn.lease_id)
+
+    second = repo.expansions.claim("e1", 12)
+
+    assert second is not None
+    assert second.job_id == small

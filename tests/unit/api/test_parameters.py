@@ -8,7 +8,6 @@ import pytest
 
 from api.intake.names import MOST_CHARACTERS, clean_name
 from api.intake.parameters import (
-    INTERACTIVE_FILMS,
     check_interactive,
     read_idempotency_key,
     read_parameters,
@@ -100,11 +99,11 @@ def test_good_idempotency_keys() -> None:
 
 
 def test_interactive_jobs_are_small() -> None:
-    check_interactive(Priority.INTERACTIVE, INTERACTIVE_FILMS)
-    check_interactive(Priority.BULK, None)
-    for films in (INTERACTIVE_FILMS + 1, None):
+    check_interactive(Priority.INTERACTIVE, 3, most=3)
+    check_interactive(Priority.BULK, None, most=3)
+    for films in (4, None):
         with pytest.raises(InvalidParameter, match="interactive"):
-            check_interactive(Priority.INTERACTIVE, films)
+            check_interactive(Priority.INTERACTIVE, films, most=3)
 
 
 def test_names_are_made_fit_to_be_shown() -> None:
