@@ -74,6 +74,10 @@ bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loo
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures
 
+.PHONY: bench-gate
+bench-gate: $(VENV)/.dev ## Measure what the gate costs against the forward pass
+	@$(BIN)/python -m benchmarks.gate $(ARGS)
+
 .PHONY: bench-recovery
 bench-recovery: $(VENV)/.dev ## Break a job in its middle, compare it with an undisturbed one
 	@$(BIN)/python -m benchmarks.recovery $(ARGS)

@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 from ml.analyzer import softmax
 from ml.bundle import Bundle, Label, write_manifest
 from ml.datasets import LABELS
-from ml.evaluation.calibration import fit_temperature, operating_thresholds
+from ml.evaluation.calibration import (
+    fit_temperature,
+    operating_thresholds,
+    question_temperatures,
+)
 from ml.evaluation.metrics import calibration_error, sensitivity_specificity
 from ml.export import KERAS_FILE, OPENVINO_FILE
 from ml.gate.fitting import GateSettings, fit_gate
@@ -77,6 +81,8 @@ def publish(
     size, logits = _validation_logits(sources["classifier"] / KERAS_FILE, validation)
     calibrated = calibrate(logits)
     show(f"calibrated on validation: {calibrated}")
+    for part, (truth, values) in logits.items():
+        show(f"temperatures by question, {part}: {question_temperatures(truth, values)}")
     shutil.rmtree(folder, ignore_errors=True)
     _copy_models(sources, folder)
     described = {

@@ -25,6 +25,25 @@ def fit_temperature(truth: Labels, logits: NDArray[np.float32]) -> float:
     return round(float(TEMPERATURES[int(np.argmin(losses))]), 4)
 
 
+def question_temperatures(truth: Labels, logits: NDArray[np.float32]) -> dict[str, float]:
+    """Give the temperature that each question of the bundle would have by itself.
+
+    Where the two lie on either side of 1, one temperature for all labels is a compromise: one
+    answer is too sure and the other too modest.
+
+    Args:
+        truth: (n,) label indices; label 0 is `normal`.
+        logits: (n, labels).
+    """
+    sick = truth > 0
+    any_pneumonia = np.logaddexp.reduce(logits[:, 1:], axis=1)
+    pair = np.stack([logits[:, 0], any_pneumonia], axis=1)
+    return {
+        "any pneumonia": fit_temperature(sick.astype(np.int64), pair),
+        "which pneumonia": fit_temperature(truth[sick] - 1, logits[sick, 1:]),
+    }
+
+
 def threshold_for_sensitivity(positive: Flags, score: Floats, wanted: float) -> float:
     """Give the highest threshold (score >= it is positive) that reaches a sensitivity."""
     scores = np.sort(score[positive])

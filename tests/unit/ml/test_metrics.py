@@ -6,6 +6,7 @@ import pytest
 from ml.evaluation.calibration import (
     fit_temperature,
     operating_thresholds,
+    question_temperatures,
     threshold_for_sensitivity,
     youden_threshold,
 )
@@ -95,6 +96,20 @@ def test_spearman_by_hand() -> None:
     tied = spearman(np.array([0.0, 5, 5]), np.array([0.0, 1, 2]))
     assert tied == pytest.approx(1.5 / np.sqrt(1.5 * 2))
     assert math.isnan(spearman(np.array([1.0, 1]), np.array([1.0, 2])))
+
+
+def test_each_question_has_its_own_temperature() -> None:
+    """Drawn from known temperatures: sick or not at 0.5, which sickness at 2."""
+    random = np.random.default_rng(4)
+    logits = random.normal(0, 1.5, (20_000, 3)).astype(np.float32)
+    odds = np.logaddexp(logits[:, 1], logits[:, 2]) - logits[:, 0]
+    sick = random.random(len(logits)) < 1 / (1 + np.exp(-odds / 0.5))
+    second = random.random(len(logits)) < 1 / (1 + np.exp(-(logits[:, 2] - logits[:, 1]) / 2.0))
+
+    fitted = question_temperatures(np.where(sick, 1 + second, 0), logits)
+
+    assert fitted["any pneumonia"] == pytest.approx(0.5, rel=0.1)
+    assert fitted["which pneumonia"] == pytest.approx(2.0, rel=0.1)
 
 
 def test_binary_calibration_error_by_hand() -> None:
