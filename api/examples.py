@@ -16,6 +16,8 @@ _VALUES: dict[str, Any] = {
     "Job.name": "night shift",
     "Job.status": "succeeded",
     "Job.metadata": {"study": "A-17"},
+    "Job.queue_position": None,
+    "Job.eta": _TIME,
     "Job.rate_films_per_second": 9.1,
     "Job.priority": "normal",
     "Job.expires_at": None,

@@ -64,9 +64,28 @@ class Job(Schema):
     metadata = Dict(keys=String(), values=Raw(), required=True)
     counts = Nested(Counts, required=True)
     expansion = Nested(Expansion, required=True, allow_none=True)
-    rate_films_per_second = Float(required=True, allow_none=True)
+    queue_position = Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Open jobs that are served before this one; 0: it is served. Null: it "
+            "is paused, or waits for nothing."
+        },
+    )
+    rate_films_per_second = Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Over the last minute; of an ended job over all of its reading. Null: "
+            "nothing was read."
+        },
+    )
     eta_seconds = Float(
         required=True, allow_none=True, metadata={"description": "Null: not known."}
+    )
+    eta = String(
+        required=True,
+        metadata={"description": "When the job ends or ended, as a time; or the word `unknown`."},
     )
     error = Nested(Reason, required=True, allow_none=True)
     created_at = String(required=True, metadata=_TIME)

@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lungline.domain import JobStatus
+from storage import pace
 from storage.items import Failure, Item
 from storage.jobs import Job
 from storage.predictions import Prediction
 
 Wire = dict[str, Any]
+UNKNOWN = "unknown"
 PICTURES = ("film", "mask", "heatmap", "overlay")
 
 
@@ -25,6 +27,7 @@ def iso(seconds: float | None) -> str | None:
 def job_wire(job: Job) -> Wire:
     """A job with its counts, rate and links."""
     rate = films_per_second(job)
+    left = eta_seconds(job, rate)
     return {
         "id": job.id,
         "name": job.name,
@@ -44,8 +47,10 @@ def job_wire(job: Job) -> Wire:
             "reused": job.reused,
         },
         "expansion": _expansion(job),
+        "queue_position": job.position,
         "rate_films_per_second": rate,
-        "eta_seconds": eta_seconds(job, rate),
+        "eta_seconds": left,
+        "eta": _eta(job, left),
         "error": _error(job.error_code, job.error_reason),
         "created_at": iso(job.created_at),
         "started_at": iso(job.started_at),
@@ -62,15 +67,16 @@ def job_links(job_id: str) -> dict[str, str]:
 
 
 def films_per_second(job: Job) -> float | None:
-    """Films read a second since the first claim; None before anything was read.
+    """Films read a second: over the last minute, of an ended job from its first claim to its end.
 
-    Films answered from an earlier prediction were not read and do not count.
+    Films answered from an earlier prediction were not read and do not count. None: none was read.
     """
+    if job.finished_at is None:
+        return pace.films_per_second(job)
     read = job.succeeded + job.failed - job.reused - (job.done_before or 0)
     if job.first_claim_at is None or read <= 0:
         return None
-    end = job.read_at if job.finished_at is None else job.finished_at
-    return round(read / max(end - job.first_claim_at, 0.001), 3)
+    return round(read / max(job.finished_at - job.first_claim_at, 0.001), 3)
 
 
 def eta_seconds(job: Job, rate: float | None) -> float | None:
@@ -86,6 +92,13 @@ def eta_seconds(job: Job, rate: float | None) -> float | None:
             return None
         left += max(0, job.entries_total - job.entries_seen)
     return round(left / rate, 1)
+
+
+def _eta(job: Job, left: float | None) -> str:
+    """When the job ends, or ended; `unknown` where nobody can tell."""
+    if job.finished_at is not None:
+        return str(iso(job.finished_at))
+    return UNKNOWN if left is None else str(iso(job.read_at + left))
 
 
 def item_wire(item: Item) -> Wire:

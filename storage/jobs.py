@@ -19,6 +19,7 @@ from storage.films import Restore, cannot_restore
 from storage.items import NewItem
 from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
 from storage.pages import Page, make_page
+from storage.places import queue_position
 from storage.tally import Tally
 from storage.upserts import insert_missing
 
@@ -60,6 +61,13 @@ class Job:
         finished_at: When it ended.
         expires_at: When what then waits is given up; None: never.
         done_before: Films read before its latest retry, which the rate leaves out.
+        films_read: Films that readers have brought to an end, in all runs.
+        last_read_at: When the last of them was; None: none since the latest retry.
+        pace_at: A moment of the last minute, see `storage.pace`.
+        pace_read: Films read then.
+        pace_before_at: One before that.
+        pace_before_read: Films read then.
+        position: Jobs that go before its first film, see `storage.places`; None: it does not wait.
         read_at: The server's time when this was read.
     """
 
@@ -92,6 +100,13 @@ class Job:
     finished_at: float | None
     expires_at: float | None
     done_before: int | None
+    films_read: int
+    last_read_at: float | None
+    pace_at: float | None
+    pace_read: int | None
+    pace_before_at: float | None
+    pace_before_read: int | None
+    position: int | None
     read_at: float
 
 
@@ -108,7 +123,8 @@ class Created:
     replayed: bool
 
 
-_FIELDS = [field for field in Job.__slots__ if field not in {"metadata", "read_at"}]
+_COMPUTED = {"metadata", "read_at", "position"}
+_FIELDS = [field for field in Job.__slots__ if field not in _COMPUTED]
 _THERE = JobRow.deleted_at.is_(None)
 _COLUMNS = [getattr(JobRow, field) for field in _FIELDS]
 
@@ -373,6 +389,7 @@ class Jobs:
         return select(
             *_COLUMNS,
             JobRow.client_metadata.label("metadata"),
+            queue_position().label("position"),
             self._database.now().label("read_at"),
         )
 

@@ -168,6 +168,13 @@ class JobRow(Base):
     retry_before: Mapped[float | None]
     done_before: Mapped[int | None]
     deleted_at: Mapped[float | None]
+    # See `storage.pace`.
+    films_read: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    last_read_at: Mapped[float | None]
+    pace_at: Mapped[float | None]
+    pace_read: Mapped[int | None]
+    pace_before_at: Mapped[float | None]
+    pace_before_read: Mapped[int | None]
 
 
 class PredictionRow(Base):

@@ -32,4 +32,6 @@ class Tally:
         for job_id, count in counted.items():
             self.add(job_id, source.value if source else "total", -count if source else count)
             self.add(job_id, target.value, count)
+            if source is ItemStatus.RUNNING and target.terminal:
+                self.add(job_id, "films_read", count)
         return counted.total()

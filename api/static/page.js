@@ -154,6 +154,7 @@ function drawJob(job) {
   if (counts.failed) said.push(`${counts.failed} failed`);
   if (counts.cancelled) said.push(`${counts.cancelled} cancelled`);
   if (counts.reused) said.push(`${counts.reused} from earlier readings`);
+  if (job.queue_position) said.push(`${job.queue_position} ${job.queue_position === 1 ? "job" : "jobs"} before it`);
   if (job.rate_films_per_second) said.push(`${job.rate_films_per_second.toFixed(1)} films/s`);
   if (!over && job.eta_seconds !== null) said.push(`about ${duration(job.eta_seconds)} left`);
   said.push(job.bundle);

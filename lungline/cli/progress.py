@@ -16,7 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from lungline.cli.console import duration, messages, tell
+from lungline.cli.console import amount, duration, messages, tell
 from lungline.client import Job
 from lungline.client.client import Sent
 from lungline.domain import JobStatus
@@ -92,10 +92,14 @@ def expected(job: Job) -> int:
 
 
 def pace(job: Job) -> str:
-    """`12.3 films/s, 8 s left`, as far as it is known."""
+    """`2 jobs before it, 12.3 films/s, 8 s left`; of an ended job nothing."""
+    if job.status.terminal:
+        return ""
     parts = []
-    if job.films_per_second:
+    if job.queue_position:
+        parts.append(f"{amount(job.queue_position, 'job')} before it")
+    if job.films_per_second is not None:
         parts.append(f"{job.films_per_second:.1f} films/s")
-    if job.eta_seconds:
-        parts.append(f"{duration(job.eta_seconds)} left")
+    left = job.eta_seconds
+    parts.append("time left unknown" if left is None else f"{duration(left)} left")
     return ", ".join(parts)

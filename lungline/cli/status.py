@@ -36,8 +36,8 @@ def status(
     """Tell where a job stands. With --watch, exit code 3 when not every film was read."""
     with connect(url) as client:
         job = show_reading(client.watch(job_id, away_once())) if watch else client.job(job_id)
-    words = [describe(job)] + ([pace(job)] if not job.status.terminal and pace(job) else [])
-    text = json.dumps(job.wire) if as_json else ", ".join(words)
+    words = ", ".join(filter(None, (describe(job), pace(job))))
+    text = json.dumps(job.wire) if as_json else words
     output().print(text, soft_wrap=True, markup=False)
     if watch:
         raise typer.Exit(exit_code_of_job(job))

@@ -40,7 +40,9 @@ class Job:
         paused: Whether nothing new of it is read until it is resumed.
         counts: Of its films; while an archive is expanded, of those found so far.
         entries_total: Entries of the archive; None when there is none, or it is not known yet.
-        films_per_second: Current rate; None when unknown.
+        queue_position: Open jobs that are served before it; 0 while it is served; None when it
+            waits for nothing, is paused, or the service does not tell.
+        films_per_second: Rate over the last minute; None when unknown.
         eta_seconds: Expected seconds to its end; None when unknown.
         error: Code and reason when the job failed as a whole.
         wire: All that the service told, as it told it.
@@ -54,6 +56,7 @@ class Job:
     paused: bool
     counts: Counts
     entries_total: int | None
+    queue_position: int | None
     films_per_second: float | None
     eta_seconds: float | None
     error: tuple[str, str] | None
@@ -73,6 +76,7 @@ class Job:
             paused=bool(wire.get("paused")),
             counts=Counts(**{name: int(counts.get(name) or 0) for name in Counts.__slots__}),
             entries_total=(wire.get("expansion") or {}).get("entries_total"),
+            queue_position=wire.get("queue_position"),
             films_per_second=wire.get("rate_films_per_second"),
             eta_seconds=wire.get("eta_seconds"),
             error=(str(error["code"]), str(error.get("reason") or "")) if error else None,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, insert, update
 
 from lungline.domain import JobStatus
 from lungline.errors import JOB_CODES
-from storage import scheduling
+from storage import pace, scheduling
 from storage.events import EventType, record
 from storage.models import JOB_LIVE, JOB_RUNNABLE, JobRow
 from storage.tally import Tally
@@ -60,6 +60,7 @@ def take_films(connection: Connection, at: float, job_id: str, started: int, reu
                 vtime=JobRow.vtime + started / JobRow.weight,
                 started_at=func.coalesce(JobRow.started_at, at),
                 first_claim_at=func.coalesce(JobRow.first_claim_at, at),
+                **(pace.begun(at) if started else {}),
             )
         ).rowcount
     )
@@ -73,10 +74,13 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
         if not deltas:
             continue
         change = update(JobRow).where(JobRow.id == job_id)
+        values: dict[str, Any] = {
+            name: getattr(JobRow, name) + delta for name, delta in deltas.items()
+        }
+        if "films_read" in deltas:
+            values |= pace.moved(at, deltas["films_read"])
         job = connection.execute(
-            change.values(
-                {name: getattr(JobRow, name) + deltas[name] for name in deltas}
-            ).returning(JobRow.tenant, JobRow.queued, JobRow.running)
+            change.values(values).returning(JobRow.tenant, JobRow.queued, JobRow.running)
         ).one()
         if job.queued + job.running == 0:
             end_if_drained(connection, at, job_id)

@@ -10,6 +10,7 @@ from lungline.domain import TERMINAL_JOB_STATUSES, JobStatus, Priority
 from storage import scheduling
 from storage.events import EventType, record
 from storage.models import JOB_EXPIRING, JOB_RETRIED, JobRow
+from storage.pace import NO_PACE
 from storage.transitions.jobs import NOT_EXPANDED
 
 _OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
@@ -61,6 +62,7 @@ def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> 
         # The rate counts from the first claim: what was done before that does not count.
         "first_claim_at": None,
         "done_before": JobRow.succeeded + JobRow.failed - JobRow.reused,
+        **NO_PACE,
     }
     if not connection.execute(change.values(**values)).rowcount:
         return False

@@ -67,6 +67,7 @@ def job_wire(status: str = "succeeded", **counts: int) -> dict[str, Any]:
         "metadata": {},
         "counts": {**known, "reused": 0, **counts},
         "expansion": {"entries_seen": 2, "entries_total": 2},
+        "queue_position": None if ended else 0,
         "rate_films_per_second": 12.5,
         "eta_seconds": 0.0 if ended else 8.0,
         "error": None,

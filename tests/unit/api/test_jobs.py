@@ -115,12 +115,14 @@ def test_a_job_tells_how_it_stands(api: Service) -> None:
     assert int(waiting.headers["Retry-After"]) >= 1
     assert waiting.headers["Cache-Control"] == "no-store"
     assert waiting.get_json()["rate_films_per_second"] is None
+    assert (waiting.get_json()["eta"], waiting.get_json()["queue_position"]) == ("unknown", 0)
     api.read_all()
     ended = api.client.get(job["links"]["self"]).get_json()
     assert ended["status"] == "succeeded"
     assert ended["counts"]["succeeded"] == 3
     assert ended["rate_films_per_second"] > 0
-    assert ended["eta_seconds"] == 0
+    assert (ended["eta_seconds"], ended["queue_position"]) == (0, None)
+    assert ended["eta"] == ended["finished_at"]
     assert ended["created_at"] <= ended["started_at"] <= ended["finished_at"]
     assert ended["finished_at"].endswith("Z")
 

@@ -117,6 +117,18 @@ def test_json_is_one_line_a_job(run: Run, folder: Path) -> None:
     assert json.loads(result.stdout)["status"] == "succeeded"
 
 
+def test_status_says_what_goes_before_and_that_nobody_knows_the_end(run: Run) -> None:
+    waiting = job_wire("running", queued=2, succeeded=0) | {
+        "queue_position": 3,
+        "rate_films_per_second": None,
+        "eta_seconds": None,
+    }
+    with scripted(Answer(waiting)) as service:
+        result = run("status", JOB_ID, url=service.url)
+
+    assert result.stdout.endswith("waiting, 3 jobs before it, time left unknown\n")
+
+
 def test_status_tells_counts_rate_and_eta(run: Run) -> None:
     with scripted(RUNNING) as service:
         result = run("status", JOB_ID, url=service.url)
