@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ml.datasets.commands import manifest
+from ml.datasets.commands import manifest, prepare
 from ml.evaluation.commands import agreement, evaluate, precisions, quantise, shortcuts
 from ml.gate.commands import outliers
 from ml.one_line_errors import OneLineErrors
@@ -125,9 +125,8 @@ def demo_films(
     make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
 
 
-app.command()(manifest)
-for judging in (evaluate, precisions, quantise, agreement, shortcuts, outliers):
-    app.command()(judging)
+for command in (manifest, prepare, evaluate, precisions, quantise, agreement, shortcuts, outliers):
+    app.command()(command)
 
 if __name__ == "__main__":
     app()

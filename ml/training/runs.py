@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.fixed_settings import fix_settings
 from ml.training.settings import ClassifierSettings, SegmenterSettings
 
 Weights = list[NDArray[Any]]
@@ -38,20 +39,9 @@ class RunFolder:
         Raises:
             ValueError: The folder holds a run with other settings.
         """
-        path = self.path / "settings.json"
-        wanted = json.loads(json.dumps(asdict(settings)))
-        if not path.exists():
-            path.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
-            return
-        found = json.loads(path.read_text(encoding="utf-8"))
         # A run from before a setting existed ran with what is its default now.
-        usual = json.loads(json.dumps(asdict(type(settings)())))
-        changed = sorted(key for key in wanted if found.get(key, usual[key]) != wanted[key])
-        if changed:
-            raise ValueError(
-                f"{self.path} holds a run with other {', '.join(changed)}: "
-                "name another folder, or give the same settings to continue it"
-            )
+        usual = asdict(type(settings)())
+        fix_settings(self.path / "settings.json", asdict(settings), usual, "a run")
 
     def settings(self) -> dict[str, Any]:
         """Read the settings back."""
