@@ -71,6 +71,11 @@ class FilmFormat(StrEnum):
     DICOM = "dicom"
 
 
+def first_id(milliseconds: int) -> str:
+    """Give the least id that `new_id` can make at a time, in milliseconds since the epoch."""
+    return f"{(milliseconds & (1 << 48) - 1) << 80:032x}"
+
+
 def new_id() -> str:
     """Make a UUID version 7 as 32 hexadecimal digits.
 

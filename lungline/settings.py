@@ -9,7 +9,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -143,6 +143,15 @@ class Settings(BaseSettings):
         64, ge=1, le=2000, description="Archive entries committed in one transaction."
     )
     keep_archives: bool = Field(False, description="Keep an uploaded archive once expanded.")
+    retain_days: float | None = Field(
+        None,
+        gt=0,
+        description="Ended jobs are deleted after so many days, with their films and findings; "
+        "unset: never.",
+    )
+    retain_days_of: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        {}, description='The same for single tenants, as JSON: `{"ward": 30}`.'
+    )
 
     # Telling what happens.
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Select, delete, exists, select, update
 
+from lungline.domain import first_id
 from lungline.errors import WrongState
 from storage import transitions
 from storage.columns import AnyRow, AnySelect
@@ -27,6 +28,7 @@ from storage.models import (
     ItemRow,
     JobRow,
     PredictionRow,
+    TenantRow,
 )
 from storage.tally import Tally
 from storage.upserts import chunks
@@ -70,6 +72,37 @@ class Deletions:
             raise WrongState(
                 f"The job is {job.status}; cancel it, and delete it once it has ended."
             )
+
+    def outlived(self, tenant: str, days: float, limit: int = CHUNK_ROWS) -> int:
+        """Delete jobs of a tenant that ended more than so many days ago, the oldest first.
+
+        Ids begin with the time of birth, and a job is born before it ends, so the index on them
+        leads to the old jobs alone.
+
+        Returns:
+            The number of jobs that are gone for their tenant now.
+        """
+        with self._database.read() as connection:
+            cutoff = self._database.time(connection) - days * 86_400.0
+            old = (
+                select(JobRow.id)
+                .where(JobRow.tenant == tenant, JobRow.id < first_id(int(cutoff * 1000)))
+                .where(JobRow.finished_at < cutoff, JobRow.deleted_at.is_(None))
+                .order_by(JobRow.id)
+                .limit(limit)
+            )
+            ids = connection.execute(old).scalars().all()
+
+        def work(connection: Connection) -> int:
+            at = self._database.time(connection)
+            return sum(transitions.begin_deleting(connection, at, tenant, one) for one in ids)
+
+        return self._database.run(work) if ids else 0
+
+    def tenants(self) -> list[str]:
+        """List all tenants."""
+        with self._database.read() as connection:
+            return list(connection.execute(select(TenantRow.id).order_by(TenantRow.id)).scalars())
 
     def rows(self, store: Deletes, limit: int = CHUNK_ROWS) -> int:
         """Remove items of deleted jobs, at most `limit`, and jobs without any.

@@ -53,6 +53,7 @@ def _deletions(parts: Parts) -> dict[str, int]:
     deletions, store = parts.repository.deletions, parts.store
     try:
         return {
+            "outlived_jobs": _outlived(parts),
             "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
             "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
             "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
@@ -60,6 +61,19 @@ def _deletions(parts: Parts) -> dict[str, int]:
     except PartUnavailable as error:
         log.warning("deletions cut short", code=error.code)
         return {}
+
+
+def _outlived(parts: Parts) -> int:
+    """Delete what tenants may keep no longer."""
+    settings, deletions = parts.settings, parts.repository.deletions
+    if settings.retain_days is None and not settings.retain_days_of:
+        return 0
+    total = 0
+    for tenant in deletions.tenants():
+        days = settings.retain_days_of.get(tenant, settings.retain_days)
+        if days is not None:
+            total += deletions.outlived(tenant, days, CHUNK)
+    return total
 
 
 def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from lungline.domain import ItemStatus, JobStatus
+import pytest
+
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from tests.factories import films
 from workers import sweep as sweep_module
 from workers.sweep import sweep
@@ -48,3 +50,22 @@ def test_a_broker_that_is_down_does_not_stop_the_repair(make):
     desk.submit([films.jpeg(0)])
 
     assert sweep(parts) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "outlived"),
+    [
+        ({}, 0),
+        ({"retain_days": 1.0}, 1),
+        ({"retain_days_of": {DEFAULT_TENANT: 1.0}}, 1),
+        ({"retain_days": 1.0, "retain_days_of": {DEFAULT_TENANT: 90.0}}, 0),
+    ],
+)
+def test_what_a_tenant_may_keep_no_longer_is_deleted(make, settings, outlived):
+    parts, desk = make(**settings)
+    job = desk.submit([films.jpeg(0)])
+    desk.repository.jobs.cancel(DEFAULT_TENANT, job.id)
+    sweep(parts)
+    parts.repository.database.clock_offset += 2 * 86_400.0
+
+    assert sweep_module._deletions(parts).get("outlived_jobs", 0) == outlived
