@@ -182,6 +182,87 @@ class NothingToRetry(WrongState):
     title = "No film of the job can be read again"
 
 
+class UploadNotFound(NotFound):
+    """No upload has this id, or it is deleted or expired."""
+
+    code = "upload_not_found"
+    title = "There is no such upload"
+
+
+class UploadClosed(ClientError):
+    """The upload takes no more parts, or cannot be deleted any more."""
+
+    code = "upload_closed"
+    status = 409
+    title = "The upload is closed"
+
+
+class UploadIncomplete(ClientError):
+    """Parts of the upload are missing."""
+
+    code = "upload_incomplete"
+    status = 409
+    title = "The upload is not complete"
+
+
+class UploadUsed(ClientError):
+    """A job was made of the upload; it cannot become another one."""
+
+    code = "upload_used"
+    status = 409
+    title = "The upload is a job already"
+
+
+class UploadBusy(ClientError):
+    """Another request works on the upload, or on the same part of it."""
+
+    code = "upload_busy"
+    status = 409
+    title = "Another request works on the upload"
+    retry_after = 2
+
+
+class TooManyUploads(ClientError):
+    """The tenant has as many open uploads as it may have."""
+
+    code = "too_many_uploads"
+    status = 429
+    title = "Too many uploads are open"
+    retry_after = 60
+
+
+class WrongSize(ClientError):
+    """A body has another size than was said before."""
+
+    code = "wrong_size"
+    status = 422
+    title = "The size is not what was announced"
+
+
+class ChecksumMismatch(ClientError):
+    """The bytes that came are not those that were sent."""
+
+    code = "checksum_mismatch"
+    status = 422
+    title = "The checksum is another one"
+
+
+class LinkExpired(ClientError):
+    """The time of a signed link is over."""
+
+    code = "link_expired"
+    status = 403
+    title = "The link has expired"
+
+
+class LinkInvalid(ClientError):
+    """A signed link was changed, or made by another service."""
+
+    code = "link_invalid"
+    status = 403
+    title = "The link is not valid"
+
+
 class BundleNotFound(ClientError):
     """No model bundle has this name."""
 

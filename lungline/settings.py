@@ -37,6 +37,10 @@ class Settings(BaseSettings):
     )
     s3_bucket: str = Field("lungline", description="Bucket of the S3 store.")
     s3_endpoint_url: str | None = Field(None, description="S3 endpoint; empty: AWS.")
+    s3_public_endpoint_url: str | None = Field(
+        None,
+        description="S3 endpoint as clients reach it, for links to it; empty: the same.",
+    )
     s3_region: str = Field("us-east-1", description="Region of the S3 store.")
     s3_access_key: SecretStr | None = Field(None, description="S3 access key id.")
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret access key.")
@@ -103,6 +107,37 @@ class Settings(BaseSettings):
     )
     max_archive_bytes: int = Field(
         256 * 1024 * MIB, gt=0, description="Most bytes that one archive may unpack to."
+    )
+
+    # Uploads in parts.
+    max_upload_bytes: int = Field(
+        256 * 1024 * MIB, gt=0, description="Largest archive that is uploaded in parts."
+    )
+    max_open_uploads: int = Field(
+        32, gt=0, description="Most uploads of one tenant that are not yet jobs."
+    )
+    upload_part_bytes: int = Field(
+        16 * MIB,
+        ge=5 * MIB,
+        description="Bytes of a part; more where 10,000 parts would not hold the archive.",
+    )
+    upload_seconds: int = Field(
+        7 * 86_400,
+        gt=0,
+        description="How long an upload may take, and wait for its job once it is complete.",
+    )
+    upload_link_seconds: int = Field(
+        3_600, ge=1, le=604_800, description="How long the link of a part may be used."
+    )
+    upload_parts: Literal["store", "api"] = Field(
+        "store",
+        description="Where clients send parts: `store`: to S3 itself, by signed links; `api`: "
+        "through the API, when clients cannot reach S3. The local store always takes them so.",
+    )
+    link_key: SecretStr | None = Field(
+        None,
+        description="Secret that signs the API's own links, the same on every machine; empty: "
+        "made once, `link.key` in the data folder.",
     )
 
     # Reading.

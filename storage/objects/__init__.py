@@ -2,5 +2,6 @@
 
 from storage.objects.base import ObjectStore, StoredStream
 from storage.objects.open import open_store
+from storage.objects.parted import Part, Parted
 
-__all__ = ["ObjectStore", "StoredStream", "open_store"]
+__all__ = ["ObjectStore", "Part", "Parted", "StoredStream", "open_store"]

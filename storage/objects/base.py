@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from lungline.errors import TooLarge
+from storage.objects.parted import PartedObjects
 
 CHUNK = 1024 * 1024
 """Bytes read at once from a stream that is being stored."""
@@ -35,6 +36,11 @@ class ObjectStore(Protocol):
     Every method raises `StoreUnavailable` when the backend fails or does not answer in time, and
     `ValueError` for a key that is none, which is a mistake of the caller.
     """
+
+    @property
+    def parts(self) -> PartedObjects:
+        """Objects that come in parts."""
+        ...
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object, in place of an earlier one under the key."""

@@ -17,7 +17,7 @@ from lungline.settings import Settings
 
 CONNECTIONS = 32
 _CONNECT_SECONDS, _READ_SECONDS = 2, 10
-_ABSENT = frozenset({"NoSuchKey", "NotFound", "404"})
+_ABSENT = frozenset({"NoSuchKey", "NoSuchUpload", "NotFound", "404"})
 
 
 class ClientOfProcess:
@@ -27,9 +27,19 @@ class ClientOfProcess:
     share its open connections.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        """Keep what a client is made of."""
+    def __init__(
+        self, settings: Settings, *, endpoint: str | None = None, checksums: bool = True
+    ) -> None:
+        """Keep what a client is made of.
+
+        Args:
+            settings: Endpoint and keys.
+            endpoint: In place of that of the settings.
+            checksums: Whether S3's own checksums go along.
+        """
         self._settings = settings
+        self._endpoint = endpoint or settings.s3_endpoint_url
+        self._checksums = checksums
         self._lock = threading.Lock()
         self._client: Any = None
         self._process = 0
@@ -44,7 +54,7 @@ class ClientOfProcess:
         with self._lock:
             if self._client is None or self._process != os.getpid():
                 with store_errors():
-                    self._client = _make_client(self._settings)
+                    self._client = _make_client(self._settings, self._endpoint, self._checksums)
                 self._process = os.getpid()
             return self._client
 
@@ -53,7 +63,7 @@ class ClientOfProcess:
         self._client = None
 
 
-def _make_client(settings: Settings) -> Any:
+def _make_client(settings: Settings, endpoint: str | None, checksums: bool) -> Any:
     access, secret = settings.s3_access_key, settings.s3_secret_key
     # A session of its own: the default one is shared by threads that do not know of each other.
     session = boto3.session.Session(
@@ -62,20 +72,21 @@ def _make_client(settings: Settings) -> Any:
         aws_secret_access_key=secret.get_secret_value() if secret else None,
         region_name=settings.s3_region,
     )
+    # Where supported a CRC32 goes with each upload and is compared with each download.
+    when = "when_supported" if checksums else "when_required"
     config = Config(
         signature_version="s3v4",
         # Servers other than AWS have no host name for each bucket.
-        s3={"addressing_style": "path" if settings.s3_endpoint_url else "auto"},
+        s3={"addressing_style": "path" if endpoint else "auto"},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": 2},
         max_pool_connections=CONNECTIONS,
         tcp_keepalive=True,
-        # A CRC32 goes with each upload and is compared with each download.
-        request_checksum_calculation="when_supported",
-        response_checksum_validation="when_supported",
+        request_checksum_calculation=when,
+        response_checksum_validation=when,
     )
-    return session.client("s3", endpoint_url=settings.s3_endpoint_url, config=config)
+    return session.client("s3", endpoint_url=endpoint, config=config)
 
 
 @contextmanager

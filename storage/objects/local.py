@@ -18,7 +18,9 @@ from storage.objects.base import CHUNK, LimitedReader, StoredStream
 from storage.objects.durable import flush_folder, make_folders, move, write_all, write_flushed
 from storage.objects.keys import LEAST_SEGMENTS, check_range
 from storage.objects.layout import Layout
+from storage.objects.local_parts import LocalParts
 from storage.objects.parallel import for_all
+from storage.objects.parted import PartedObjects
 
 _INCOMING = ".incoming"
 _STALE_SECONDS = 24 * 3600.0
@@ -35,6 +37,9 @@ class LocalStore:
         """Use the folder `root`, which is made when it is first written to."""
         self._incoming = root.resolve() / _INCOMING
         self._layout = Layout(root.resolve())
+        self.parts: PartedObjects = LocalParts(
+            root.resolve(), self._layout.path, _reading, _writing
+        )
 
     def put(self, key: str, data: bytes) -> None:
         """See `ObjectStore.put`."""

@@ -9,17 +9,16 @@ from lungline.errors import LunglineError
 from lungline.telemetry import get_logger
 from storage.objects.base import LimitedReader, StoredStream
 from storage.objects.client import store_errors
+from storage.objects.parted import MOST_PARTS
 
 _PART = 8 * 1024 * 1024
-_MOST_PARTS = 10_000
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
 _log = get_logger(__name__)
 
 
 def part_size(limit: int) -> int:
     """Bytes of a part such that a stream of `limit` bytes needs no more parts than S3 allows."""
-    return max(_PART, -(-limit // _MOST_PARTS))
+    return max(_PART, -(-limit // MOST_PARTS))
 
 
 class PartedUpload:

@@ -19,6 +19,8 @@ from storage.objects.client import ClientOfProcess, error_code, store_errors
 from storage.objects.keys import check_key, check_range
 from storage.objects.multipart import PartedUpload, part_size
 from storage.objects.parallel import for_all
+from storage.objects.parted import PartedObjects
+from storage.objects.s3_parts import S3Parts
 
 _UPLOADS = 8
 _BROKEN_OFF = (FlexibleChecksumError, IncompleteReadError, ResponseStreamingError)
@@ -31,6 +33,7 @@ class S3Store:
         """Use the bucket that the settings name; nothing is sent yet."""
         self._bucket = settings.s3_bucket
         self._client = ClientOfProcess(settings)
+        self.parts: PartedObjects = S3Parts(settings)
 
     def put(self, key: str, data: bytes) -> None:
         """See `ObjectStore.put`."""
