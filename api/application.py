@@ -23,15 +23,19 @@ from api.views.events import events
 from api.views.health import health
 from api.views.items import items
 from api.views.jobs import jobs
+from api.views.limits import limits
 from api.views.metrics import metrics
 from api.views.page import page
 from api.views.pictures import pictures
 from api.views.results import results
 from api.views.submissions import submissions
+from api.views.uploads import uploads
 from lungline.settings import Settings
 
 _BLUEPRINTS = (
     submissions,
+    uploads,
+    limits,
     jobs,
     control,
     events,

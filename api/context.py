@@ -9,7 +9,7 @@ from flask import current_app
 
 from api.parts import Parts
 from lungline.domain import DEFAULT_TENANT
-from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound
+from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound, UploadNotFound
 
 EXTENSION = "lungline"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -58,3 +58,16 @@ def checked_item_id(item_id: str) -> str:
             "An item's id has 32 hexadecimal digits; this address has something else."
         )
     return item_id
+
+
+def checked_upload_id(upload_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        UploadNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(upload_id):
+        raise UploadNotFound(
+            "An upload's id has 32 hexadecimal digits; this address has something else."
+        )
+    return upload_id

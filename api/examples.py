@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 JOB_ID = "019ab3c1f2e47d0f8b1c2d3e4f506172"
+UPLOAD_ID = "019ab3c1f2e07b44ac1d2e3f40516273"
 ITEM_ID = "019ab3c1f2e57a118c2d3e4f50617283"
 REQUEST_ID = "019ab3c1f2e97c33ae4f506172839405"
 _REF = "#/components/schemas/"
@@ -52,6 +53,34 @@ _VALUES: dict[str, Any] = {
     "ItemLinks.self": f"/v1/items/{ITEM_ID}",
     "JobChange.name": "night shift",
     "JobChange.priority": "bulk",
+    "NewUpload.filename": "films.zip",
+    "NewUpload.size": 20_000_000,
+    "NewUpload.sha256": None,
+    "id": UPLOAD_ID,
+    "filename": "films.zip",
+    "status": "open",
+    "size": 20_000_000,
+    "sha256": None,
+    "part_size": 16_777_216,
+    "part_count": 2,
+    "PartArrived.number": 1,
+    "PartArrived.size": 16_777_216,
+    "PartLink.number": 1,
+    "PartLink.size": 16_777_216,
+    "PartLink.url": f"/v1/uploads/{UPLOAD_ID}/parts/1?expires=1767323045&signature={'9f2c' * 16}",
+    "FirstLinks.next": None,
+    "FirstLinks.seconds": 3600,
+    "PartLinks.seconds": 3600,
+    "etag": "9f2c" * 8,
+    "UploadLinks.self": f"/v1/uploads/{UPLOAD_ID}",
+    "UploadLinks.part_links": f"/v1/uploads/{UPLOAD_ID}/links",
+    "UploadLinks.content": f"/v1/uploads/{UPLOAD_ID}/content",
+    "UploadLinks.complete": f"/v1/uploads/{UPLOAD_ID}/complete",
+    "UploadLinks.job": None,
+    "Upload.job_id": None,
+    "CreatedUpload.job_id": None,
+    "UploadSummary.job_id": None,
+    "Limits.quotas": {"open_uploads": {"limit": 32, "used": 1, "left": 31}},
     "job_id": JOB_ID,
     "bundle": "paediatric-pneumonia@0.1.0",
     "top_label": "bacterial_pneumonia",

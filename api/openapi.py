@@ -8,7 +8,7 @@ from typing import Any
 from apiflask import APIFlask
 
 from api.documented import problems
-from api.examples import add_examples
+from api.examples import JOB_ID, add_examples
 from lungline.errors import DatabaseUnavailable, HostNotAllowed, LunglineError
 
 DESCRIPTION = (
@@ -41,10 +41,28 @@ HEALTH = {
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _FIELD: dict[str, Any] = {"type": "string"}
 _EXPIRES_IN = _FIELD | {"description": "Seconds after which films that still wait are given up."}
+_SUBMISSION_DOCUMENT = {
+    "type": "object",
+    "required": ["upload"],
+    "additionalProperties": False,
+    "properties": {
+        "upload": _FIELD | {"description": "The id of a complete upload."},
+        "name": _FIELD,
+        "metadata": {"type": "object"},
+        "bundle": _FIELD,
+        "model": _FIELD,
+        "priority": _FIELD | {"enum": ["normal", "bulk"]},
+        "expires_in": {"type": "integer", "description": _EXPIRES_IN["description"]},
+    },
+}
 SUBMISSION = {
     "required": True,
-    "description": "One film, one zip archive, or a form.",
+    "description": "One film, one zip archive, a form, or the id of a complete upload as JSON.",
     "content": {
+        "application/json": {
+            "schema": _SUBMISSION_DOCUMENT,
+            "example": {"upload": JOB_ID, "name": "night shift", "priority": "bulk"},
+        },
         "application/zip": _BINARY,
         "application/dicom": _BINARY,
         "image/jpeg": _BINARY,
@@ -101,6 +119,23 @@ PARAMETERS: list[dict[str, Any]] = [
     )
 ]
 """With a form the query's parameters are fields of the form instead."""
+WHOLE = {
+    "required": True,
+    "description": "The whole archive.",
+    "content": {"application/octet-stream": _BINARY},
+}
+PART = WHOLE | {"description": "The bytes of the part."}
+PART_PARAMETERS: list[dict[str, Any]] = [
+    {"in": "query", "name": name, "required": True, "schema": _FIELD, "description": "Of the link."}
+    for name in ("expires", "signature")
+] + [
+    {
+        "in": "header",
+        "name": "Content-MD5",
+        "schema": _FIELD,
+        "description": "MD5 of the body as Base64 (RFC 1864); compared where it is given.",
+    }
+]
 LAST_EVENT = {
     "in": "header",
     "name": "Last-Event-ID",
@@ -134,6 +169,10 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     submission["responses"]["200"] = FINISHED
     spec["paths"]["/v1/jobs/{job_id}/events"]["get"]["parameters"].append(LAST_EVENT)
     submission |= {"requestBody": SUBMISSION, "parameters": PARAMETERS}
+    spec["paths"]["/v1/uploads/{upload_id}/content"]["put"]["requestBody"] = WHOLE
+    part = spec["paths"]["/v1/uploads/{upload_id}/parts/{number}"]["put"]
+    part["requestBody"] = PART
+    part["parameters"] += PART_PARAMETERS
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, data=path.startswith("/v1/"))

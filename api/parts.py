@@ -6,6 +6,7 @@ from collections.abc import Callable
 from threading import RLock
 
 from api.doorbell import Doorbell
+from api.uploads.links import Links, open_links
 from api.waiting import Seats
 from lungline.queueing import Permits, make_celery
 from lungline.settings import Settings
@@ -32,6 +33,7 @@ class Parts:
         self._intake: FilmIntake | None = None
         self._permits: Permits | None = None
         self._doorbell: Doorbell | None = None
+        self._links: Links | None = None
 
     @property
     def database(self) -> Database:
@@ -85,6 +87,14 @@ class Parts:
             if self._doorbell is None:
                 self._doorbell = Doorbell(self.permits, self.settings.batch_size)
             return self._doorbell
+
+    @property
+    def links(self) -> Links:
+        """What signs the API's own links."""
+        with self._lock:
+            if self._links is None:
+                self._links = open_links(self.settings)
+            return self._links
 
     def close(self) -> None:
         """Close what was opened. The parts are built anew when used again."""

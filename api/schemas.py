@@ -187,7 +187,9 @@ class ItemPage(Schema):
     next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
 
 
-class _PageQuery(Schema):
+class PageQuery(Schema):
+    """Which page."""
+
     limit = Integer(load_default=100, validate=Range(1, 1000))
     cursor = String(
         load_default=None,
@@ -196,7 +198,7 @@ class _PageQuery(Schema):
     )
 
 
-class JobPageQuery(_PageQuery):
+class JobPageQuery(PageQuery):
     """Which jobs."""
 
     status = String(load_default=None, validate=OneOf(_JOB_STATUSES))
@@ -212,7 +214,7 @@ class JobQuery(Schema):
     )
 
 
-class ItemPageQuery(_PageQuery):
+class ItemPageQuery(PageQuery):
     """Which items."""
 
     status = String(load_default=None, validate=OneOf(_ITEM_STATUSES))

@@ -43,6 +43,16 @@ class JobStatus(StrEnum):
         return self in TERMINAL_JOB_STATUSES
 
 
+class UploadStatus(StrEnum):
+    """Where an archive that comes in parts stands."""
+
+    OPEN = "open"  # takes parts
+    COMPLETING = "completing"  # a request puts its parts together
+    COMPLETE = "complete"  # an object that waits for its job
+    USED = "used"  # the object is a job's
+    DELETING = "deleting"  # gone for its tenant; the sweep removes what is left
+
+
 TERMINAL_ITEM_STATUSES = frozenset({ItemStatus.SUCCEEDED, ItemStatus.FAILED, ItemStatus.CANCELLED})
 TERMINAL_JOB_STATUSES = frozenset(
     {

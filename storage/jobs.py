@@ -199,6 +199,7 @@ class Jobs:
         archive_key: str,
         archive_size: int,
         expires_in: float | None = None,
+        upload_id: str | None = None,
     ) -> Created:
         """Make a job of a stored archive; an expander will find it.
 
@@ -214,9 +215,13 @@ class Jobs:
             archive_key: Where the object store keeps the archive.
             archive_size: Its bytes.
             expires_in: Seconds after which queued films are given up; None: never.
+            upload_id: The complete upload that the archive is of; it goes over to the job.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
+            UploadNotFound: There is no such upload.
+            UploadIncomplete: It is not complete.
+            UploadUsed: It went over to another job.
             DatabaseUnavailable: The database does not answer; nothing was kept.
         """
         values = {
@@ -229,7 +234,7 @@ class Jobs:
             "archive_key": archive_key,
             "archive_size": archive_size,
         }
-        return self._create(values, (), cannot_restore)
+        return self._create(values, (), cannot_restore, upload_id)
 
     def get(self, tenant: str, job_id: str) -> Job:
         """Get one job; reads one row, however many films it has.
@@ -334,7 +339,11 @@ class Jobs:
             return connection.execute(query).scalar_one()
 
     def _create(
-        self, values: dict[str, Any], items: Sequence[NewItem], restore: Restore
+        self,
+        values: dict[str, Any],
+        items: Sequence[NewItem],
+        restore: Restore,
+        upload_id: str | None = None,
     ) -> Created:
         tenant, key = values["tenant"], values["idempotency_key"]
 
@@ -342,6 +351,8 @@ class Jobs:
             found = None if key is None else self._keyed(connection, tenant, key)
             if found is not None:
                 return _replay(*found, values["request_hash"])
+            if upload_id is not None:
+                transitions.use_upload(connection, tenant, upload_id, values["id"])
             return Created(self._insert(connection, values, items, restore), replayed=False)
 
         try:

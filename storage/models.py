@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lungline.domain import ItemStatus, JobStatus
+from lungline.domain import ItemStatus, JobStatus, UploadStatus
 from storage.columns import ID, ROW_NUMBER, PlainText, status_type
 
 # Predicates of the partial indexes. Queries repeat them word by word with constants in them: with a
@@ -36,6 +36,8 @@ JOB_EXPIRING = text(
 JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
 JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
 FILM_DELETING = text("films.deleting_at IS NOT NULL")
+UPLOAD_HELD = text("uploads.status IN ('open', 'completing', 'complete')")
+UPLOAD_DELETING = text("uploads.status = 'deleting'")
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -54,6 +56,7 @@ class Base(DeclarativeBase):
         float: Double(),
         ItemStatus: status_type(ItemStatus),
         JobStatus: status_type(JobStatus),
+        UploadStatus: status_type(UploadStatus),
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
     }
@@ -235,6 +238,34 @@ class ItemRow(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     attempts_before: Mapped[int | None]  # its latest retry
+
+
+class UploadRow(Base):
+    """An archive that comes in parts; it owns the object under `object_key` until a job does."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (
+        Index("ix_uploads_tenant_id", "tenant", "id"),
+        Index("ix_uploads_expires_at", "expires_at"),
+        _partial("ix_uploads_held", "tenant", where="status IN ('open', 'completing', 'complete')"),
+        _partial("ix_uploads_deleting", "id", where="status = 'deleting'"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    filename: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(PlainText(64))
+    part_size: Mapped[int] = mapped_column(BigInteger)
+    object_key: Mapped[str]
+    token: Mapped[str | None]  # None until the store is ready for parts
+    status: Mapped[UploadStatus]
+    lease_id: Mapped[str | None] = mapped_column(ID)  # of the request that completes it
+    lease_expires_at: Mapped[float | None]
+    job_id: Mapped[str | None] = mapped_column(ID)  # the job may be deleted before
+    created_at: Mapped[float]
+    completed_at: Mapped[float | None]
+    expires_at: Mapped[float]
 
 
 class FailureRow(Base):

@@ -11,6 +11,7 @@ from storage.expansions import Expansions
 from storage.items import Items
 from storage.jobs import Jobs
 from storage.repairs import Repairs
+from storage.uploads import Uploads
 
 MAX_ATTEMPTS = 3
 
@@ -28,6 +29,7 @@ class Repository:
         expansions: Archives in the hands of expanders.
         repairs: What the sweep does.
         events: What happened.
+        uploads: Archives that come in parts.
     """
 
     def __init__(self, database: Database, *, max_attempts: int = MAX_ATTEMPTS) -> None:
@@ -46,3 +48,4 @@ class Repository:
         self.expansions = Expansions(database)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
+        self.uploads = Uploads(database)

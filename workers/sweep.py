@@ -8,6 +8,7 @@ from lungline.errors import PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
 from storage.deletions import PURGED_AT_ONCE
+from storage.uploads import REMOVED_AT_ONCE
 from workers.parts import Parts
 
 log = get_logger(__name__)
@@ -45,18 +46,20 @@ def _repair(parts: Parts) -> dict[str, int]:
         "expired_jobs": _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
         "cancelled": _in_chunks(lambda: repairs.cancelling(CHUNK)),
         "finished_jobs": _in_chunks(lambda: repairs.finishable(CHUNK)),
+        "expired_uploads": _in_chunks(lambda: parts.repository.uploads.expire(CHUNK)),
     }
 
 
 def _deletions(parts: Parts) -> dict[str, int]:
-    """Remove what deleted jobs left behind; a store that is down stops nothing else."""
-    deletions, store = parts.repository.deletions, parts.store
+    """Remove what deleted jobs and uploads left behind; a store that is down stops nothing else."""
+    deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
     try:
         return {
             "outlived_jobs": _outlived(parts),
             "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
             "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
             "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
+            "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
         }
     except PartUnavailable as error:
         log.warning("deletions cut short", code=error.code)

@@ -9,14 +9,16 @@ from contextlib import contextmanager
 from functools import partial
 from typing import BinaryIO, cast
 
+from api.context import checked_upload_id
 from api.intake.batches import FilmBatches
-from api.intake.kinds import Kind, is_zip
+from api.intake.document import Document
+from api.intake.kinds import ARCHIVE_HEAD, Kind, is_archive, is_zip
 from api.intake.multipart import FilePart, FormReader, Limits
 from api.intake.names import clean_name
 from api.intake.parameters import Parameters, check_interactive, read_parameters
 from api.intake.spool import Spool
 from api.parts import Parts
-from lungline.domain import new_id
+from lungline.domain import UploadStatus, new_id
 from lungline.errors import (
     ArchiveNotAlone,
     DatabaseUnavailable,
@@ -94,6 +96,39 @@ class Acceptance:
             return self._archive(cast(BinaryIO, stream), parameters, None)
         name = clean_name(query.get(FILENAME, "")) or "film"
         return self._one_film(stream, name, parameters)
+
+    def upload(self, document: Document) -> Created:
+        """Take a complete upload, which becomes the archive of the job.
+
+        Raises:
+            LunglineError: See `read_parameters`; `UploadNotFound`, `UploadIncomplete`,
+                `UploadUsed`, `NotAnArchive`.
+        """
+        parameters = read_parameters(document.fields, self._settings)
+        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
+        upload_id = checked_upload_id(document.upload_id)
+        upload = self._parts.repository.uploads.get(self._tenant, upload_id)
+        if upload.status is UploadStatus.COMPLETE:
+            head = self._parts.store.get_range(upload.object_key, 0, ARCHIVE_HEAD)
+            if not is_archive(head):
+                raise NotAnArchive("The upload does not begin like an archive of films.")
+        created = self._parts.repository.jobs.create_with_archive(
+            self._tenant,
+            job_id=new_id(),
+            name=parameters.name,
+            metadata=parameters.metadata,
+            bundle=parameters.bundle,
+            priority=parameters.priority,
+            expires_in=parameters.expires_in,
+            idempotency_key=self._key,
+            request_hash=parameters.request_hash([("upload", upload.id)]),
+            archive_key=upload.object_key,
+            archive_size=upload.size,
+            upload_id=upload.id,
+        )
+        if not created.replayed:
+            self._parts.doorbell.archive_waits()
+        return created
 
     def _one_film(self, stream: BinaryIO, name: str, parameters: Parameters) -> Created:
         most = self._settings.max_film_bytes

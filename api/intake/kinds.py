@@ -9,9 +9,11 @@ from lungline.errors import UnsupportedContent
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 """A local file header, the end of an empty archive, a spanned archive's mark (APPNOTE 4.3)."""
 _ZIP_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
+ARCHIVE_HEAD = 512
+"""Bytes that tell an archive of any kind; a tar says so at the end of its first 512."""
 TAKEN = (
-    "multipart/form-data, application/zip, application/dicom, image/jpeg, image/png or "
-    "application/octet-stream"
+    "multipart/form-data, application/json, application/zip, application/dicom, image/jpeg, "
+    "image/png or application/octet-stream"
 )
 
 
@@ -40,6 +42,11 @@ def kind_of(mimetype: str) -> Kind:
     if mimetype in ("", "application/octet-stream"):
         return Kind.UNKNOWN
     raise UnsupportedContent(f"A body of this content type is not taken. Send {TAKEN}.")
+
+
+def is_archive(head: bytes) -> bool:
+    """Whether these first bytes, `ARCHIVE_HEAD` of them, are those of an archive that is taken."""
+    return is_zip(head)
 
 
 def is_zip(head: bytes) -> bool:

@@ -14,6 +14,7 @@ from api.context import parts, tenant
 from api.documented import problems
 from api.intake.accept import Acceptance
 from api.intake.body import Body, open_body
+from api.intake.document import JSON_TYPE, read_document
 from api.intake.kinds import Kind, kind_of
 from api.intake.parameters import read_idempotency_key
 from api.preferences import answer_in_time
@@ -35,6 +36,9 @@ from lungline.errors import (
     TooLarge,
     TooManyFilms,
     UnsupportedContent,
+    UploadIncomplete,
+    UploadNotFound,
+    UploadUsed,
 )
 from storage.jobs import Created
 
@@ -55,6 +59,9 @@ _ERRORS = problems(
     ArchiveNotAlone,
     FilmRejected,
     StoreUnavailable,
+    UploadNotFound,
+    UploadIncomplete,
+    UploadUsed,
 )
 
 
@@ -69,7 +76,8 @@ _ERRORS = problems(
 def submit_job() -> Answer | Response:
     """Submit films or an archive.
 
-    The body is one film, one zip archive, or a form with one or many films or a single archive.
+    The body is one film, one zip archive, or a form with one or many films or a single archive; or
+    JSON that names a complete upload.
     A film that cannot be taken does not stop the others of a form: its item fails with a code.
     With an `Idempotency-Key` the same request gives the same job, however often it is sent.
     With `Prefer: wait=N` a request of one film is answered 200 with its item, findings and all,
@@ -99,10 +107,12 @@ def submit_job() -> Answer | Response:
 
 def _accept(body: Body, stream: io.BufferedReader) -> Created:
     key = read_idempotency_key(request.headers.get("Idempotency-Key"))
-    kind = kind_of(request.mimetype)
+    kind = None if request.mimetype == JSON_TYPE else kind_of(request.mimetype)
     # Down is better told before two gigabytes were sent than after.
     parts().database.check()
     acceptance = Acceptance(parts(), tenant(), key)
+    if kind is None:
+        return acceptance.upload(read_document(stream, parts().settings.max_metadata_bytes))
     if kind is not Kind.MULTIPART:
         return acceptance.raw(kind, stream, request.args.to_dict())
     if request.args:

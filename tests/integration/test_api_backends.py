@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings
 from storage.database import Database
 from storage.migrate import upgrade
-from tests.factories import archives, films
+from tests.factories import archives, films, uploads
 from tests.factories.services import Service, form, service
 
 pytestmark = pytest.mark.integration
@@ -34,7 +36,7 @@ def on_postgres(tmp_path: Path, postgres_url: str) -> Iterator[Service]:
 @pytest.fixture
 def on_s3(tmp_path: Path, s3_settings: Settings) -> Iterator[Service]:
     fields = {name: getattr(s3_settings, name) for name in S3_FIELDS}
-    with service(tmp_path, store="s3", **fields) as it:
+    with service(tmp_path, store="s3", upload_part_bytes=uploads.PART, **fields) as it:
         yield it
 
 
@@ -109,3 +111,47 @@ def test_a_large_archive_that_is_cut_off_leaves_nothing_in_s3(on_s3: Service) ->
     )
     assert answer.get_json()["code"] == "body_cut_off"
     assert set(on_s3.parts.store.keys(f"{DEFAULT_TENANT}/")) == before
+
+
+def test_parts_go_to_s3_by_its_own_links(on_s3: Service) -> None:
+    data = uploads.an_archive()
+    upload = uploads.begin(on_s3.client, data)
+    for number in (3, 1, 2):
+        part = uploads.piece(upload, data, number)
+        headers = {"Content-MD5": uploads.content_md5(part)}
+        answer = httpx.put(uploads.link(upload, number), content=part, headers=headers)
+        assert answer.status_code == 200, answer.text
+    seen = on_s3.client.get(upload["links"]["self"]).get_json()
+    assert [part["number"] for part in seen["parts"]] == [1, 2, 3]
+    assert on_s3.client.post(upload["links"]["complete"]).get_json()["status"] == "complete"
+    answer = on_s3.client.post("/v1/jobs", json={"upload": upload["id"]})
+    job = on_s3.parts.repository.jobs.get(DEFAULT_TENANT, answer.get_json()["id"])
+    assert on_s3.parts.store.get(str(job.archive_key)) == data
+
+
+def test_a_whole_body_and_what_is_given_up_in_s3(on_s3: Service) -> None:
+    data = uploads.an_archive(2)
+    digest = hashlib.sha256(data).hexdigest()
+    whole = uploads.begin(on_s3.client, data, sha256=digest)
+    answer = on_s3.client.put(whole["links"]["content"], data=data)
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "complete")
+    given_up = uploads.begin(on_s3.client, data)
+    part = uploads.piece(given_up, data, 1)
+    assert httpx.put(uploads.link(given_up, 1), content=part).status_code == 200
+    for upload in (whole, given_up):
+        assert on_s3.client.delete(upload["links"]["self"]).status_code == 204
+        key = f"{DEFAULT_TENANT}/uploads/{upload['id']}"
+        assert on_s3.parts.repository.uploads.remove(on_s3.parts.store) == 1
+        assert not on_s3.parts.store.exists(key)
+    again = httpx.put(uploads.link(given_up, 1), content=part)
+    assert again.status_code == 404
+
+
+def test_parts_pass_through_the_api_where_s3_is_out_of_reach(
+    tmp_path: Path, s3_settings: Settings
+) -> None:
+    fields = {name: getattr(s3_settings, name) for name in S3_FIELDS}
+    limits = {"upload_parts": "api", "upload_part_bytes": uploads.PART}
+    with service(tmp_path, store="s3", **fields, **limits) as api:
+        upload = uploads.complete(api.client, uploads.an_archive(2))
+        assert upload["status"] == "complete"

@@ -203,6 +203,45 @@ def test_large_bodies_need_little_memory(
     assert server.peak_bytes() - before < 60 * MIB
 
 
+def put_whole(server: Server, size: int) -> httpx.Response:
+    upload = server.http.post("/v1/uploads", json={"size": size}).json()
+
+    def content() -> Iterator[bytes]:
+        for _ in range(size // MIB):
+            yield bytes(MIB)
+
+    headers = {"Content-Length": str(size)}
+    return server.http.put(upload["links"]["content"], content=content(), headers=headers)
+
+
+def test_a_whole_upload_needs_little_memory(server: Server) -> None:
+    assert put_whole(server, 2 * MIB).status_code == 200
+    before = server.peak_bytes()
+    answer = put_whole(server, 150 * MIB)
+    assert (answer.status_code, answer.json()["status"]) == (200, "complete")
+    assert server.peak_bytes() - before < 40 * MIB
+
+
+def test_a_part_that_is_cut_off_has_not_arrived(server: Server) -> None:
+    upload = server.http.post("/v1/uploads", json={"size": 5_000_000}).json()
+    (part,) = upload["part_links"]["items"]
+    request = f"PUT {part['url']} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000000\r\n\r\n"
+    answer = send_raw(server, request.encode() + bytes(4_000_000))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"body_cut_off"' in answer
+    assert server.http.get(upload["links"]["self"]).json()["parts"] == []
+    server.http.delete(upload["links"]["self"])
+
+
+def test_a_chunked_whole_body_ends_where_it_should(server: Server) -> None:
+    upload = server.http.post("/v1/uploads", json={"size": MIB}).json()
+    for size, code in ((MIB + 1, "too_large"), (MIB - 1, "wrong_size")):
+        answer = server.http.put(upload["links"]["content"], content=pieces(bytes(size)))
+        assert answer.json()["code"] == code
+    answer = server.http.put(upload["links"]["content"], content=pieces(bytes(MIB)))
+    assert answer.status_code == 200
+
+
 def test_long_results_need_little_memory(server: Server) -> None:
     items = [
         NewItem(f"{n:06}.jpg", None, ("unsupported_format", "It is no picture."))

@@ -2,13 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from lungline.domain import ItemStatus, JobStatus
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from tests.factories import archives, films
+from tests.factories.services import service
+from tests.factories.uploads import complete
 from workers import backoff, expand
 from workers.analyze import read_batch
 from workers.expand import expand_archive
 from workers.slices import FIRST_SLICE
 from workers.sweep import sweep
+
+
+def _same(settings):
+    """The API over the same database and store."""
+    return {
+        "database_url": settings.sqlalchemy_url,
+        "store_dir": settings.objects_dir,
+        "bundle": "paediatric-pneumonia",
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +42,22 @@ def test_an_archive_becomes_a_job_of_its_films(make):
     assert all(desk.store.exists(item.film.object_key) for item in items)
     assert not desk.store.exists(job.archive_key)
     assert desk.repository.repairs.check_counters() == []
+
+
+def test_an_upload_becomes_a_job_of_its_films(make):
+    parts, desk = make()
+    archive = archives.zip_of_films(5)
+    with service(parts.settings.data_dir, **_same(parts.settings)) as api:
+        upload = complete(api.client, archive)
+        answer = api.client.post("/v1/jobs", json={"upload": upload["id"]}).get_json()
+
+    assert expand_archive(parts)
+
+    job = parts.repository.jobs.get(DEFAULT_TENANT, answer["id"])
+    assert (job.status, job.total, job.queued) == (JobStatus.RUNNING, 5, 5)
+    items = desk.items(job)
+    assert [item.name for item in items] == [f"films/{number:05}.jpg" for number in range(5)]
+    assert not desk.store.exists(job.archive_key)
 
 
 def test_there_may_be_no_archive(make):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.errors import ObjectNotFound
 from tests.factories import films
 from workers import sweep as sweep_module
 from workers.sweep import sweep
@@ -43,6 +46,31 @@ def test_repairs_go_on_in_chunks(make, monkeypatch):
     sweep(parts)
 
     assert desk.job(job).queued == 5
+
+
+def test_uploads_that_were_given_up_or_have_expired_are_removed(make):
+    parts, desk = make()
+    given_up, expired, kept = (_upload(desk, seconds) for seconds in (1_000, 500, 1_000))
+    desk.repository.uploads.delete(DEFAULT_TENANT, given_up.id)
+    parts.repository.database.clock_offset = 501.0
+
+    repaired = sweep_module._repair(parts)
+    removed = sweep_module._deletions(parts)
+
+    assert (repaired["expired_uploads"], removed["removed_uploads"]) == (1, 2)
+    assert len(desk.store.parts.arrived(kept.whole)) == 1
+    for upload in (given_up, expired):
+        with pytest.raises(ObjectNotFound):
+            desk.store.parts.arrived(upload.whole)
+
+
+def _upload(desk, seconds):
+    fields = {"filename": "", "size": 1, "sha256": None, "part_size": 1, "most_held": 9}
+    upload = desk.repository.uploads.create(DEFAULT_TENANT, seconds=seconds, **fields)
+    token = desk.store.parts.begin(upload.object_key)
+    upload = desk.repository.uploads.ready(upload.id, token)
+    desk.store.parts.put(upload.whole, 1, BytesIO(b"x"))
+    return upload
 
 
 def test_a_broker_that_is_down_does_not_stop_the_repair(make):

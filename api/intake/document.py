@@ -1,0 +1,64 @@
+"""A submission as JSON: a job of what the service has already."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lungline.errors import InvalidParameter, MalformedBody, TooLarge
+
+JSON_TYPE = "application/json"
+UPLOAD = "upload"
+_ROOM = 16 * 1024
+"""Bytes of a document besides its metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A submission of a complete upload.
+
+    Attributes:
+        upload_id: As the client gave it.
+        fields: The job's options as texts, as a form has them.
+    """
+
+    upload_id: str
+    fields: dict[str, str]
+
+
+def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
+    """Read the body.
+
+    Raises:
+        TooLarge: It is far longer than its metadata may be.
+        MalformedBody: It is no JSON object.
+        InvalidParameter: It names no upload, or an option is not of its type.
+    """
+    most = metadata_bytes + _ROOM
+    text = stream.read(most + 1)
+    if len(text) > most:
+        raise TooLarge(f"The JSON document has more than {most:,} bytes, the limit.")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise MalformedBody("The body must be a JSON object.")
+    upload_id = document.pop(UPLOAD, None)
+    if not isinstance(upload_id, str):
+        raise InvalidParameter("upload must be the id of a complete upload.")
+    given = {name: value for name, value in document.items() if value is not None}
+    return Document(upload_id, {name: _text(name, value) for name, value in given.items()})
+
+
+def _text(name: str, value: Any) -> str:
+    """An option as a form would give it, so that one set of rules holds for both."""
+    if name == "metadata":
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if name == "expires_in" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise InvalidParameter("The options of a job are texts; metadata is an object.")
+    return value

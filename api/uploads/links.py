@@ -1,0 +1,95 @@
+"""Signed links: whoever has one may send that part, without any other right, for a while.
+
+The same promise as a presigned link of S3, for stores that clients do not reach themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_bytes
+from urllib.parse import urlencode
+
+from lungline.domain import new_id
+from lungline.errors import LinkExpired, LinkInvalid, StoreUnavailable
+from lungline.settings import Settings
+
+KEY_FILE = "link.key"
+_KEY_BYTES = 32
+_EXPIRES, _SIGNATURE = "expires", "signature"
+
+
+class Links:
+    """Makes and checks the API's own links."""
+
+    def __init__(self, key: bytes) -> None:
+        """Sign with `key`."""
+        self._key = key
+
+    def make(self, path: str, seconds: int) -> str:
+        """Sign a path for PUT, for `seconds` from now."""
+        expires = int(time.time()) + seconds
+        query = urlencode({_EXPIRES: expires, _SIGNATURE: self._sign(path, str(expires))})
+        return f"{path}?{query}"
+
+    def check(self, path: str, query: Mapping[str, str]) -> None:
+        """Check a link that was used.
+
+        Raises:
+            LinkInvalid: It is not as it was made.
+            LinkExpired: Its time is over.
+        """
+        expires, signature = query.get(_EXPIRES, ""), query.get(_SIGNATURE, "")
+        expected = self._sign(path, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise LinkInvalid(
+                "The link is not as it was made. Ask for a new one, use it unchanged."
+            )
+        if int(expires) < time.time():
+            raise LinkExpired("The link's time is over. Ask for a new one.")
+
+    def _sign(self, path: str, expires: str) -> str:
+        text = f"PUT\n{path}\n{expires}"
+        return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def open_links(settings: Settings) -> Links:
+    """Take the key of the settings, or that of the data folder, which is made when first needed.
+
+    Raises:
+        StoreUnavailable: The data folder cannot be used.
+    """
+    if settings.link_key is not None:
+        return Links(settings.link_key.get_secret_value().encode())
+    path = settings.data_dir / KEY_FILE
+    try:
+        return Links(_read_or_make(path))
+    except OSError as error:
+        raise StoreUnavailable(
+            "The key that signs links cannot be kept in the data folder. Its operator must set "
+            "LUNGLINE_LINK_KEY, or let the folder be written to."
+        ) from error
+
+
+def _read_or_make(path: Path) -> bytes:
+    """Read the key; of several processes that make it at once, the first wins."""
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{new_id()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(token_bytes(_KEY_BYTES))
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
+            os.link(draft, path)  # whole, or not at all
+    finally:
+        draft.unlink()
+    return path.read_bytes()
