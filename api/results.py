@@ -22,7 +22,7 @@ LEADING_COLUMNS = (
     "runtime",
     "attempt",
 )
-TRAILING_COLUMNS = ("error_reason", "reused")
+TRAILING_COLUMNS = ("error_reason", "reused", "duplicate_of")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_A_CHUNK = 200
 
@@ -89,6 +89,7 @@ def flat(item: Item) -> Wire:
         "lungs": prediction.get("lungs"),
         "error_reason": error.get("reason"),
         "reused": wire["reused"],
+        "duplicate_of": wire["duplicate_of"],
         "research_use_only": True,
     }
 

@@ -6,12 +6,13 @@ from apiflask import Schema
 from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range
 
-from lungline.domain import ItemStatus, JobStatus, Priority
+from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Priority
 
 RESEARCH_USE = "Always true: findings are for research, and none is a diagnosis."
 _TIME = {"format": "date-time"}
 _JOB_STATUSES = [str(status) for status in JobStatus]
 _ITEM_STATUSES = [str(status) for status in ItemStatus]
+_OUTCOMES = [str(outcome) for outcome in EntryOutcome]
 
 
 class Counts(Schema):
@@ -32,8 +33,22 @@ class Counts(Schema):
 class Expansion(Schema):
     """How far an archive has been taken apart."""
 
-    entries_seen = Integer(required=True)
-    entries_total = Integer(required=True, allow_none=True)
+    entries_seen = Integer(
+        required=True, metadata={"description": "Those whose outcome is known; see the next four."}
+    )
+    entries_total = Integer(
+        required=True, allow_none=True, metadata={"description": "Null: not known yet."}
+    )
+    accepted = Integer(required=True, metadata={"description": "Films."})
+    duplicate = Integer(
+        required=True, metadata={"description": "Films that an earlier entry holds too."}
+    )
+    ignored = Integer(
+        required=True, metadata={"description": "Folders, and files that nobody means as films."}
+    )
+    rejected = Integer(
+        required=True, metadata={"description": "Unreadable; their items fail, and say why."}
+    )
 
 
 class Reason(Schema):
@@ -48,6 +63,7 @@ class JobLinks(Schema):
 
     self = String(required=True)
     items = String(required=True)
+    entries = String(required=True)
     results = String(required=True)
 
 
@@ -163,6 +179,11 @@ class Item(Schema):
     status = String(required=True, validate=OneOf(_ITEM_STATUSES))
     attempt = Integer(required=True)
     reused = Boolean(required=True)
+    duplicate_of = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The first item of the job that has the same film."},
+    )
     error = Nested(Reason, required=True, allow_none=True)
     film = Nested(Film, required=True, allow_none=True)
     prediction = Nested(Prediction, required=True, allow_none=True)
@@ -171,6 +192,33 @@ class Item(Schema):
     started_at = String(required=True, allow_none=True, metadata=_TIME)
     finished_at = String(required=True, allow_none=True, metadata=_TIME)
     links = Nested(ItemLinks, required=True)
+
+
+class Entry(Schema):
+    """One entry of an archive, and what became of it."""
+
+    seq = Integer(required=True, metadata={"description": "Its place in the archive, from 0."})
+    name = String(required=True)
+    outcome = String(required=True, validate=OneOf(_OUTCOMES))
+    item_id = String(
+        required=True, allow_none=True, metadata={"description": "Null: it was ignored."}
+    )
+    duplicate_of = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of a duplicate: the first item of the job with the same film."},
+    )
+    size = Integer(
+        required=True, allow_none=True, metadata={"description": "Bytes unpacked; null: unknown."}
+    )
+    sha256 = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of the bytes as they came; null: they were not read."},
+    )
+    error = Nested(
+        Reason, required=True, allow_none=True, metadata={"description": "Why it was rejected."}
+    )
 
 
 class JobPage(Schema):
@@ -184,6 +232,13 @@ class ItemPage(Schema):
     """Some items of a job, in its order."""
 
     items = List(Nested(Item), required=True)
+    next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
+
+
+class EntryPage(Schema):
+    """Some entries of a job's archive, in its order."""
+
+    items = List(Nested(Entry), required=True)
     next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
 
 
@@ -218,6 +273,12 @@ class ItemPageQuery(PageQuery):
     """Which items."""
 
     status = String(load_default=None, validate=OneOf(_ITEM_STATUSES))
+
+
+class EntryPageQuery(PageQuery):
+    """Which entries."""
+
+    outcome = String(load_default=None, validate=OneOf(_OUTCOMES))
 
 
 class ResultsQuery(Schema):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from lungline.domain import JobStatus
+from lungline.domain import EntryOutcome, JobStatus
 from storage import pace
+from storage.entries import Entry
 from storage.items import Failure, Item
 from storage.jobs import Job
 from storage.predictions import Prediction
@@ -63,7 +64,8 @@ def job_wire(job: Job) -> Wire:
 def job_links(job_id: str) -> dict[str, str]:
     """Where a job's resources are."""
     base = f"/v1/jobs/{job_id}"
-    return {"self": base, "items": f"{base}/items", "results": f"{base}/results"}
+    lists = {name: f"{base}/{name}" for name in ("items", "entries", "results")}
+    return {"self": base, **lists}
 
 
 def films_per_second(job: Job) -> float | None:
@@ -111,6 +113,7 @@ def item_wire(item: Item) -> Wire:
         "status": str(item.status),
         "attempt": item.attempt,
         "reused": item.reused,
+        "duplicate_of": item.duplicate_of,
         "error": _error(item.error_code, item.error_reason),
         "film": _film(item),
         "prediction": None if item.prediction is None else prediction_wire(item.prediction),
@@ -119,6 +122,20 @@ def item_wire(item: Item) -> Wire:
         "started_at": iso(item.started_at),
         "finished_at": iso(item.finished_at),
         "links": item_links(item),
+    }
+
+
+def entry_wire(entry: Entry) -> Wire:
+    """An entry of an archive, and what became of it."""
+    return {
+        "seq": entry.seq,
+        "name": entry.name,
+        "outcome": str(entry.outcome),
+        "item_id": entry.item_id,
+        "duplicate_of": entry.duplicate_of,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "error": _error(entry.error_code, entry.error_reason),
     }
 
 
@@ -174,7 +191,11 @@ def _film(item: Item) -> Wire | None:
 def _expansion(job: Job) -> Wire | None:
     if job.source != "archive":
         return None
-    return {"entries_seen": job.entries_seen, "entries_total": job.entries_total}
+    return {
+        "entries_seen": job.entries_seen,
+        "entries_total": job.entries_total,
+        **{str(outcome): getattr(job, f"entries_{outcome}") for outcome in EntryOutcome},
+    }
 
 
 def _error(code: str | None, reason: str | None) -> Wire | None:

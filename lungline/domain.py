@@ -73,6 +73,18 @@ class Priority(IntEnum):
     BULK = 20
 
 
+class EntryOutcome(StrEnum):
+    """What became of one entry of an archive."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    """A film that an earlier entry of the archive holds too; it has an item of its own."""
+    IGNORED = "ignored"
+    """A folder, or a file that nobody means as a film; it has no item."""
+    REJECTED = "rejected"
+    """Its item is born failed, and says why."""
+
+
 class FilmFormat(StrEnum):
     """The picture formats that intake takes."""
 

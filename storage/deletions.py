@@ -16,13 +16,14 @@ from sqlalchemy import Connection, Select, delete, exists, select, update
 
 from lungline.domain import first_id
 from lungline.errors import WrongState
-from storage import transitions
+from storage import entries, transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.jobs import CHUNK_ROWS, Jobs
 from storage.models import (
     FILM_DELETING,
     JOB_DELETED,
+    EntryRow,
     EventRow,
     FilmRow,
     ItemRow,
@@ -105,13 +106,13 @@ class Deletions:
             return list(connection.execute(select(TenantRow.id).order_by(TenantRow.id)).scalars())
 
     def rows(self, store: Deletes, limit: int = CHUNK_ROWS) -> int:
-        """Remove items of deleted jobs, at most `limit`, and jobs without any.
+        """Remove entries and items of deleted jobs, at most `limit`, and jobs without any.
 
         Raises:
             StoreUnavailable: The archive of a job could not be deleted; its row stays.
 
         Returns:
-            The number of items removed.
+            The number of rows removed.
         """
         query = select(JobRow.id, JobRow.archive_key).where(JOB_DELETED).order_by(JobRow.id)
         with self._database.read() as connection:
@@ -120,10 +121,11 @@ class Deletions:
         for job in jobs:
             if done >= limit:
                 break
-            most = limit - done
-            count = self._database.run(partial(self._items, job_id=job.id, limit=most))
-            done += count
-            if count < most:
+            for remove in (entries.remove, self._items):
+                if done < limit:
+                    some = partial(remove, job_id=job.id, limit=limit - done)
+                    done += self._database.run(some)
+            if done < limit:
                 if job.archive_key is not None:
                     store.delete(job.archive_key)
                 self._database.run(partial(_remove_job, job_id=job.id))
@@ -227,8 +229,8 @@ def _mark(connection: Connection, at: float, film_ids: list[str]) -> None:
 
 
 def _remove_job(connection: Connection, job_id: str) -> None:
-    empty = ~exists().where(ItemRow.job_id == job_id)
-    job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, empty).with_for_update()
+    empty = [~exists().where(row.job_id == job_id) for row in (EntryRow, ItemRow)]
+    job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, *empty).with_for_update()
     if connection.execute(job).first() is not None:
         connection.execute(delete(EventRow).where(EventRow.job_id == job_id))
         connection.execute(delete(JobRow).where(JobRow.id == job_id))

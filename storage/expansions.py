@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, TextClause, func, select, update
 
 from lungline.domain import new_id
+from storage import entries as entry_rows
 from storage import items as item_rows
 from storage import transitions
 from storage.database import Database
+from storage.entries import NewEntry
 from storage.films import Restore, cannot_restore
-from storage.items import NewItem
 from storage.models import JOB_EXPANDING, JobRow
 from storage.tally import Tally
 
@@ -105,18 +106,18 @@ class Expansions:
         lease_id: str,
         job_id: str,
         *,
-        items: Sequence[NewItem],
+        entries: Sequence[NewEntry],
         cursor: int,
         entries_total: int | None,
         restore: Restore = cannot_restore,
     ) -> bool:
-        """Insert the films of a slice and move the cursor, in one transaction.
+        """Insert the entries of a slice with their films and move the cursor, in one transaction.
 
         Args:
             lease_id: The expansion's lease.
             job_id: Its job.
-            items: The slice's films, maybe none.
-            cursor: Entries seen so far, this slice included.
+            entries: Those of the slice.
+            cursor: Entries seen so far, those of this slice being the last.
             entries_total: Entries of the archive; None while unknown.
             restore: Stores films again that a deletion took away meanwhile.
 
@@ -137,7 +138,9 @@ class Expansions:
                 return False
             at = self._database.time(connection)
             tally = Tally()
-            item_rows.add(connection, at, job, items, job.total, tally, restore)
+            items = [entry.item for entry in entries if entry.item is not None]
+            rows = item_rows.add(connection, at, job, items, job.total, tally, restore)
+            entry_rows.add(connection, job_id, entries, rows, cursor - len(entries), tally)
             transitions.settle(connection, at, tally)
             return True
 

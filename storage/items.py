@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, exists, select
 
 from lungline.domain import ItemStatus, new_id
-from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound
+from lungline.errors import ItemNotFound, JobNotFound
 from storage import films, predictions, transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.films import FILM_COLUMNS, FilmRef, Restore
 from storage.intake.film import IntakenFilm
-from storage.models import FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
-from storage.pages import Page, make_page
+from storage.models import EntryRow, FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
+from storage.pages import Page, make_page, seq_after
 from storage.predictions import PREDICTION_COLUMNS, Prediction
 from storage.tally import Tally
+from storage.upserts import chunks
 
 STREAM_PAGE = 500
 
@@ -57,6 +58,7 @@ class Item:
         error_reason: The same for people.
         attempt: Runs that reached an end, or that ended its process while it was read alone.
         reused: Whether an earlier prediction answered it.
+        duplicate_of: The first item of the job that has the same film; None when this is it.
         film: The stored film; None when intake refused it.
         prediction: The findings; None until it succeeded.
         created_at: Seconds since the epoch.
@@ -73,6 +75,7 @@ class Item:
     error_reason: str | None
     attempt: int
     reused: bool
+    duplicate_of: str | None
     film: FilmRef | None
     prediction: Prediction | None
     created_at: float
@@ -110,6 +113,7 @@ _HEAD = (
     ItemRow.error_reason,
     ItemRow.attempt,
     ItemRow.reused,
+    ItemRow.duplicate_of,
 )
 _TAIL = (ItemRow.created_at, ItemRow.started_at, ItemRow.finished_at)
 _FILM_AT = len(_HEAD)
@@ -182,9 +186,9 @@ class Items:
             JobNotFound: There is no such job.
             InvalidParameter: The cursor is not one that this method gave.
         """
-        after = _seq(cursor)
+        after = seq_after(cursor)
         with self._database.read() as connection:
-            _require_job(connection, tenant, job_id)
+            require_job(connection, tenant, job_id)
             rows = connection.execute(_after(job_id, after, limit + 1, status)).all()
         return make_page(rows, limit, _item, lambda item: str(item.seq))
 
@@ -197,7 +201,7 @@ class Items:
             JobNotFound: There is no such job; raised by the call, not by the first item.
         """
         with self._database.read() as connection:
-            _require_job(connection, tenant, job_id)
+            require_job(connection, tenant, job_id)
         return self._stream(job_id)
 
     def _stream(self, job_id: str) -> Iterator[Item]:
@@ -219,7 +223,7 @@ def add(
     first_seq: int,
     tally: Tally,
     restore: Restore = films.cannot_restore,
-) -> None:
+) -> list[dict[str, Any]]:
     """Insert the items of a job, and the films that are new.
 
     A film that this job's bundle has read before is answered at once.
@@ -232,16 +236,38 @@ def add(
         first_seq: The `seq` of the first.
         tally: Takes the changes of the job's counters.
         restore: See `films.upsert`.
+
+    Returns:
+        The rows as they were inserted, in the order of `items`.
     """
     taken = [item.film for item in items if item.film is not None]
     film_ids = films.upsert(connection, at, job.tenant, taken, restore)
     known = predictions.existing(connection, job.bundle, film_ids.values())
+    firsts = _firsts(connection, job.id, film_ids.values()) if first_seq else {}
     rows = []
     for seq, item in enumerate(items, start=first_seq):
         film_id = film_ids[item.film.sha256] if item.film else None
-        rows.append(_row(item, film_id, known.get(film_id or ""), job, seq, at))
+        row = _row(item, film_id, known.get(film_id or ""), job, seq, at)
+        first = firsts.setdefault(film_id, row["id"]) if film_id else row["id"]
+        rows.append(row | {"duplicate_of": None if first == row["id"] else first})
     transitions.insert_items(connection, rows, tally)
     tally.add(job.id, "bytes", sum(film.size for film in taken))
+    return rows
+
+
+def _firsts(connection: Connection, job_id: str, film_ids: Iterable[str]) -> dict[str, str]:
+    """Find those films that earlier slices of a job's archive gave.
+
+    Returns:
+        The id of the first item for each film id that has one.
+    """
+    found: dict[str, str] = {}
+    for some in chunks(film_ids):
+        query = select(EntryRow.film_id, EntryRow.item_id).where(
+            EntryRow.job_id == job_id, EntryRow.film_id.in_(some)
+        )
+        found.update((row.film_id, row.item_id) for row in connection.execute(query))
+    return found
 
 
 def _row(
@@ -297,15 +323,12 @@ def _item(row: AnyRow) -> Item:
     return Item(*fields)
 
 
-def _seq(cursor: str | None) -> int:
-    if cursor is None:
-        return -1
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
-        raise InvalidParameter("cursor: this is not a cursor of this list; start without one.")
-    return int(cursor)
+def require_job(connection: Connection, tenant: str, job_id: str) -> None:
+    """Do nothing if a tenant has a job.
 
-
-def _require_job(connection: Connection, tenant: str, job_id: str) -> None:
+    Raises:
+        JobNotFound: It has none with this id.
+    """
     query = select(JobRow.id).where(
         JobRow.id == job_id, JobRow.tenant == tenant, JobRow.deleted_at.is_(None)
     )

@@ -53,6 +53,10 @@ class Job:
         archive_size: Bytes of the uploaded archive.
         entries_seen: Entries of the archive that are committed.
         entries_total: Entries of the archive; None while unknown.
+        entries_accepted: Those of them that are films; the next three are the others.
+        entries_duplicate: Films that an earlier entry held too.
+        entries_ignored: Folders, and files that nobody means as films.
+        entries_rejected: Those that cannot be read; their items are born failed.
         error_code: Why the job as a whole failed; a key of `lungline.errors.JOB_CODES`.
         error_reason: The same for people.
         created_at: Seconds since the epoch.
@@ -92,6 +96,10 @@ class Job:
     archive_size: int | None
     entries_seen: int
     entries_total: int | None
+    entries_accepted: int
+    entries_duplicate: int
+    entries_ignored: int
+    entries_rejected: int
     error_code: str | None
     error_reason: str | None
     created_at: float

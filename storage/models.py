@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lungline.domain import ItemStatus, JobStatus, UploadStatus
+from lungline.domain import EntryOutcome, ItemStatus, JobStatus, UploadStatus
 from storage.columns import ID, ROW_NUMBER, PlainText, status_type
 
 # Predicates of the partial indexes. Queries repeat them word by word with constants in them: with a
@@ -54,6 +54,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own declaration
         str: PlainText(),
         float: Double(),
+        EntryOutcome: status_type(EntryOutcome),
         ItemStatus: status_type(ItemStatus),
         JobStatus: status_type(JobStatus),
         UploadStatus: status_type(UploadStatus),
@@ -156,6 +157,10 @@ class JobRow(Base):
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
     entries_seen: Mapped[int] = mapped_column(default=0)
     entries_total: Mapped[int | None]
+    entries_accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    entries_duplicate: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    entries_ignored: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    entries_rejected: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     expand_attempts: Mapped[int] = mapped_column(default=0)
     expand_lease_id: Mapped[str | None] = mapped_column(ID)
     expand_worker_id: Mapped[str | None] = mapped_column(PlainText(128))
@@ -238,6 +243,29 @@ class ItemRow(Base):
     started_at: Mapped[float | None]
     finished_at: Mapped[float | None]
     attempts_before: Mapped[int | None]  # its latest retry
+    duplicate_of: Mapped[str | None] = mapped_column(ID)  # the job's first item of the same film
+
+
+class EntryRow(Base):
+    """One entry of a job's archive; its item, where it has one, says the rest."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        Index("ix_entries_outcome", "job_id", "outcome", "seq"),
+        _partial(
+            "ix_entries_film_id", "job_id", "film_id", where="film_id IS NOT NULL", unique=True
+        ),
+    )
+
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str]
+    outcome: Mapped[EntryOutcome]
+    # No foreign keys: each would need an index, and entries go with their job in any case.
+    item_id: Mapped[str | None] = mapped_column(ID)
+    film_id: Mapped[str | None] = mapped_column(ID)  # of an accepted one: duplicates are told by it
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(PlainText(64))
 
 
 class UploadRow(Base):

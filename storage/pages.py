@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from lungline.errors import InvalidParameter
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -37,3 +39,16 @@ def make_page(
     items = [build(row) for row in rows[:limit]]
     more = len(rows) > limit
     return Page(items, cursor_of(items[-1]) if more and items else None)
+
+
+def seq_after(cursor: str | None) -> int:
+    """Read the cursor of a list that goes by `seq`: rows above it come next.
+
+    Raises:
+        InvalidParameter: It is none.
+    """
+    if cursor is None:
+        return -1
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 10):
+        raise InvalidParameter("cursor: this is not a cursor of this list; start without one.")
+    return int(cursor)

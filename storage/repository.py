@@ -6,6 +6,7 @@ from storage.claims import Claims
 from storage.control import Control
 from storage.database import Database
 from storage.deletions import Deletions
+from storage.entries import Entries
 from storage.events import Events
 from storage.expansions import Expansions
 from storage.items import Items
@@ -25,6 +26,7 @@ class Repository:
         control: What clients change about them.
         deletions: How they go.
         items: Their films.
+        entries: What their archives held.
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
         repairs: What the sweep does.
@@ -44,6 +46,7 @@ class Repository:
         self.control = Control(database, self.jobs)
         self.deletions = Deletions(database, self.jobs)
         self.items = Items(database)
+        self.entries = Entries(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)

@@ -91,14 +91,14 @@ def _commit(parts: Parts, expansion: Expansion, archive: ZipArchive, piece: Slic
     committed = parts.repository.expansions.commit_slice(
         expansion.lease_id,
         expansion.job_id,
-        items=piece.items,
+        entries=piece.entries,
         cursor=piece.cursor,
         entries_total=archive.entries_total,
         restore=partial(_store_again, parts, piece),
     )
     if not committed:
         raise _Lost
-    log.info("slice committed", items=len(piece.items), entries_seen=piece.cursor)
+    log.info("slice committed", items=piece.items, entries_seen=piece.cursor)
     _send_permits(parts)
 
 

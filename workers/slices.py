@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,14 +10,24 @@ from functools import partial
 
 from lungline.errors import FilmRejected
 from lungline.settings import Settings
+from storage.entries import NewEntry
 from storage.expansions import Expansion
 from storage.intake import FilmIntake, PreparedFilm
 from storage.items import NewItem
-from workers.archive import ArchiveLimits, Entry, EntryError, ZipArchive, is_ignored
+from workers.archive import (
+    ArchiveLimits,
+    Entry,
+    EntryError,
+    ZipArchive,
+    is_ignored,
+    is_no_film,
+)
 from workers.parts import Parts
 
 FIRST_SLICE = 16
 """Entries of an archive's first slice: few, so that reading starts at once."""
+MOST_ENTRIES = 2_000
+"""Entries of a slice, when most of them are no films."""
 SLICE_BYTES = 32 * 1024 * 1024
 """Films held in memory until they are stored together."""
 SLICE_SECONDS = 5.0
@@ -29,35 +40,50 @@ class Slice:
 
     Attributes:
         cursor: Entries of the archive up to and including the last of the slice.
-        most: Items it holds at most.
-        items: The films among them, good and bad.
-        films: The good ones, to be stored before the items are committed.
-        size: Bytes of these.
+        most: Films it holds at most, good and bad.
+        entries: What became of each of its entries.
+        films: The good films, to be stored before the entries are committed.
+        items: Films, good and bad.
+        size: Bytes of the good ones.
         ends: When it is committed even if it is not full, by the monotonic clock.
     """
 
     cursor: int
     most: int
-    items: list[NewItem] = field(default_factory=list)
+    entries: list[NewEntry] = field(default_factory=list)
     films: list[PreparedFilm] = field(default_factory=list)
+    items: int = 0
     size: int = 0
     ends: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
 
-    def add(self, name: str, film: PreparedFilm) -> None:
+    def ignore(self, entry: Entry, data: bytes | None = None) -> None:
+        """Add an entry that nobody means as a film."""
+        self._add(entry, data, None)
+
+    def accept(self, entry: Entry, data: bytes, film: PreparedFilm) -> None:
         """Add an entry that is a film."""
-        self.items.append(NewItem(name, film.film))
+        self._add(entry, data, NewItem(entry.name, film.film))
         self.films.append(film)
         self.size += film.film.size
 
-    def add_refused(self, name: str, error: EntryError | FilmRejected) -> None:
-        """Add an entry that is none: its item is born failed."""
-        self.items.append(NewItem(name, None, (error.code, error.message)))
+    def reject(self, entry: Entry, data: bytes | None, error: EntryError | FilmRejected) -> None:
+        """Add an entry that cannot be read: its item is born failed."""
+        self._add(entry, data, NewItem(entry.name, None, (error.code, error.message)))
+
+    def _add(self, entry: Entry, data: bytes | None, item: NewItem | None) -> None:
+        digest = None if data is None else hashlib.sha256(data).hexdigest()
+        self.cursor += 1
+        self.entries.append(NewEntry(entry.name, item, entry.size, digest))
+        self.items += item is not None
 
     @property
     def full(self) -> bool:
         """Whether it should be committed."""
         return (
-            len(self.items) >= self.most or self.size >= SLICE_BYTES or time.monotonic() > self.ends
+            self.items >= self.most
+            or len(self.entries) >= MOST_ENTRIES
+            or self.size >= SLICE_BYTES
+            or time.monotonic() > self.ends
         )
 
 
@@ -88,9 +114,7 @@ def slices(parts: Parts, expansion: Expansion, archive: ZipArchive) -> Iterator[
     most = parts.settings.expand_slice
     piece = Slice(expansion.cursor, most if expansion.cursor else min(most, FIRST_SLICE))
     for entry in archive.entries(expansion.cursor):
-        piece.cursor += 1
-        if not is_ignored(entry.name):
-            _take(piece, intake, expansion.tenant, archive, entry)
+        _take(piece, intake, expansion.tenant, archive, entry)
         if piece.full:
             intake.store_all(piece.films)
             yield piece
@@ -101,7 +125,15 @@ def slices(parts: Parts, expansion: Expansion, archive: ZipArchive) -> Iterator[
 
 def _take(piece: Slice, intake: FilmIntake, tenant: str, archive: ZipArchive, entry: Entry) -> None:
     """Unpack and check one entry."""
+    if is_ignored(entry.name):
+        piece.ignore(entry)
+        return
+    data = None
     try:
-        piece.add(entry.name, intake.prepare(tenant, archive.read(entry)))
+        data = archive.read(entry)
+        piece.accept(entry, data, intake.prepare(tenant, data))
     except (EntryError, FilmRejected) as error:
-        piece.add_refused(entry.name, error)
+        if is_no_film(entry.name, error.code):
+            piece.ignore(entry, data)
+        else:
+            piece.reject(entry, data, error)

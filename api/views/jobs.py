@@ -13,8 +13,8 @@ from api.context import checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
 from api.paging import page_answer
 from api.waiting import client_gone, look_until
-from api.wire import eta_seconds, films_per_second, item_wire, job_wire
-from lungline.domain import ItemStatus, JobStatus
+from api.wire import entry_wire, eta_seconds, films_per_second, item_wire, job_wire
+from lungline.domain import EntryOutcome, ItemStatus, JobStatus
 from lungline.errors import CrossSite, InvalidParameter, JobNotFound, WrongState
 from storage.jobs import Job
 
@@ -71,6 +71,25 @@ def list_items(job_id: str, query: dict[str, Any]) -> Answer | Response:
         status=status,
     )
     return page_answer(page, item_wire, item_version)
+
+
+@jobs.get("/jobs/<job_id>/entries")
+@jobs.input(schemas.EntryPageQuery, location="query", arg_name="query")
+@jobs.output(schemas.EntryPage)
+@jobs.doc(operation_id="listEntries", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
+def list_entries(job_id: str, query: dict[str, Any]) -> Answer | Response:
+    """List what a job's archive holds, in its order, and what became of each entry.
+
+    Entries come as they are expanded; a job of films that came without an archive has none.
+    """
+    page = parts().repository.entries.page(
+        tenant(),
+        checked_job_id(job_id),
+        limit=query["limit"],
+        cursor=query["cursor"],
+        outcome=EntryOutcome(query["outcome"]) if query["outcome"] else None,
+    )
+    return page_answer(page, entry_wire, lambda entry: entry.seq)  # an entry never changes
 
 
 @jobs.post("/jobs/<job_id>/cancel")

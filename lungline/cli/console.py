@@ -40,6 +40,11 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def printable(text: str) -> str:
+    """Leave out what would move the cursor: names come from files."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def amount(count: int, noun: str) -> str:
     """`1 film`, `2 films`, `1,560 films`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from lungline.cli.console import amount
+from lungline.cli.console import amount, printable
 
 MOST_ROWS = 40
 BAR_CELLS = 12  # with a demo film's name a row fits into 80 columns
@@ -89,7 +89,7 @@ def _table(findings: Findings) -> Table:
     table.add_column("finding")
     table.add_column("probability", no_wrap=True)
     for row in findings.first:
-        table.add_row(Text(_printable(row["name"])), *_cells(row))
+        table.add_row(Text(printable(row["name"])), *_cells(row))
     return table
 
 
@@ -97,7 +97,7 @@ def _cells(row: Row) -> tuple[Text, Text]:
     label = row.get("top_label")
     if not label:
         reason = row.get("error_reason") or row.get("error_code") or ""
-        return Text(f"{row['status']}: {_printable(reason)}", style="yellow"), Text()
+        return Text(f"{row['status']}: {printable(reason)}", style="yellow"), Text()
     probability = float(row["probabilities"][label])
     # A label that comes first but stays below its threshold is no positive finding.
     positive = any(item["label"] == label and item["positive"] for item in row["findings"])
@@ -117,11 +117,6 @@ def _bar(probability: float) -> Text:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _printable(text: str) -> str:
-    """Leave out what would move the cursor: names come from files."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -151,7 +151,7 @@ class LunglineClient:
 
     def jobs(self, *, status: str | None = None) -> Iterator[Job]:
         """Yield jobs, newest first, page by page."""
-        for wire in self._pages("/v1/jobs", status):
+        for wire in self._pages("/v1/jobs", status=status):
             yield Job.from_wire(wire)
 
     def pause(self, job_id: str) -> Job:
@@ -184,10 +184,14 @@ class LunglineClient:
 
     def items(self, job_id: str, *, status: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield a job's items with their findings, page by page."""
-        yield from self._pages(f"{_job_path(job_id)}/items", status)
+        yield from self._pages(f"{_job_path(job_id)}/items", status=status)
 
-    def _pages(self, path: str, status: str | None) -> Iterator[Mapping[str, Any]]:
-        answer, link = self._transport.get_page(path, status=status)
+    def entries(self, job_id: str, *, outcome: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yield what a job's archive holds and what became of each entry, page by page."""
+        yield from self._pages(f"{_job_path(job_id)}/entries", outcome=outcome)
+
+    def _pages(self, path: str, **only: str | None) -> Iterator[Mapping[str, Any]]:
+        answer, link = self._transport.get_page(path, **only)
         yield from answer["items"]
         while link is not None:
             answer, link = self._transport.get_page(link)

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lungline.client.errors import InputUnusable
+from lungline.filenames import is_called_archive, is_called_film, is_hidden, suffix_of
 
-FILM_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".dcm", ".dicom"})
-ARCHIVE_SUFFIXES = frozenset({".zip"})
 # No radiograph comes near; what does is something else, and would be held in memory.
 LARGEST_FILM_BYTES = 1 << 30
 HEAD_BYTES = 132
@@ -89,7 +88,7 @@ def _named_film(path: Path) -> FilmFile:
 
 def _is_archive(path: Path) -> bool:
     head = _head(path)
-    return path.suffix.lower() in ARCHIVE_SUFFIXES or head[:4] in {b"PK\3\4", b"PK\5\6"}
+    return suffix_of(path.name) == ".zip" or head[:4] in {b"PK\3\4", b"PK\5\6"}
 
 
 def _head(path: Path) -> bytes:
@@ -116,7 +115,7 @@ def _walk(root: Path, prefix: str, skipped: Counter[str]) -> Iterator[FilmFile]:
         seen.add(identity)
         below = []
         for path in _entries(folder):
-            if path.name.startswith((".", "__MACOSX")):
+            if is_hidden(path.name):
                 skipped["hidden"] += 1
             elif path.is_dir():
                 below.append(path)
@@ -145,7 +144,6 @@ def _why_not_a_film(path: Path) -> str | None:
 
     What is called a film is one: when its content is not, its item fails and says why.
     """
-    suffix = path.suffix.lower()
     if not path.exists():
         return "a link to nowhere"
     if not path.is_file():
@@ -154,10 +152,11 @@ def _why_not_a_film(path: Path) -> str | None:
         raise InputUnusable(f"{path}: cannot be read (permission denied)")
     if path.stat().st_size > LARGEST_FILM_BYTES:
         return "larger than any film"
-    if suffix in FILM_SUFFIXES or _looks_like_film(path):
+    if is_called_film(path.name) or _looks_like_film(path):
         return None
-    if suffix in ARCHIVE_SUFFIXES:
+    if is_called_archive(path.name):
         return "an archive inside a folder"
+    suffix = suffix_of(path.name)
     return f"not a film ({suffix})" if suffix else "not a film"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from lungline.domain import DEFAULT_TENANT, Priority, new_id
 from storage.claims import Batch, Outcome
+from storage.entries import NewEntry
 from storage.intake.film import IntakenFilm
 from storage.items import NewItem
 from storage.jobs import Job
@@ -34,6 +35,11 @@ def some_films(count: int, prefix: str | None = None) -> list[NewItem]:
 def a_bad_film(code: str = "truncated") -> NewItem:
     """An item that intake refused."""
     return NewItem("bad.png", None, (code, "The file ends before its picture does."))
+
+
+def entries_of(items: Iterable[NewItem]) -> list[NewEntry]:
+    """Entries of an archive that holds these films and nothing else."""
+    return [NewEntry(item.name, item, 1_000) for item in items]
 
 
 def submit(

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 import zlib
 
-_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
+from lungline.filenames import (
+    is_called_archive,
+    is_called_film,
+    is_called_otherwise,
+    is_hidden,
+)
+
+_HARMFUL = frozenset({"unsafe_name", "special_entry", "nested_archive"})
+"""Told whatever the entry is called: somebody means harm, or films are in there."""
+_READ = frozenset({"unsupported_format", "empty_file"})
+"""What is told of bytes that were seen whole."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LEGACY = ("utf-8", "cp949")
 """Programs that set no flag write UTF-8 (macOS) or the code page of their Windows (Korean here)."""
@@ -37,12 +47,22 @@ def decode_name(raw: bytes, *, utf8: bool, unicode_path: bytes | None) -> str:
 
 
 def is_ignored(name: str) -> bool:
-    """Whether an entry is a folder, or a file that a system put there and no person means."""
-    if name.endswith("/"):
-        return True
-    *folders, last = name.split("/")
-    hidden = last.startswith(".") or last.lower() in _SYSTEM_FILES
-    return hidden or "__MACOSX" in folders
+    """Whether an entry need not be read: a folder, or a file that no person means."""
+    return name.endswith("/") or is_hidden(name)
+
+
+def is_no_film(name: str, code: str) -> bool:
+    """Whether an entry that cannot be a film is not meant as one either, so that none is missing.
+
+    Folders are submitted by the same rule (`lungline.client.films`).
+
+    Args:
+        name: The entry's.
+        code: Why it cannot be one; of `lungline.errors.FILM_CODES`.
+    """
+    if code in _HARMFUL or is_called_film(name):
+        return False
+    return is_called_otherwise(name) or (code in _READ and not is_called_archive(name))
 
 
 def is_unsafe(name: str) -> bool:

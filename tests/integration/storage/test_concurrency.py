@@ -15,7 +15,7 @@ from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import WrongState
 from storage.database import Database
 from storage.repository import Repository
-from tests.factories.rows import claim, read, some_films, submit, submit_archive
+from tests.factories.rows import claim, entries_of, read, some_films, submit, submit_archive
 from tests.integration.storage.reader import read_until_empty
 
 
@@ -115,9 +115,9 @@ def test_everything_at_once_loses_nothing(plain: Repository) -> None:
             plain.expansions.commit_slice(
                 expansion.lease_id,
                 archive,
-                items=some_films(6),
-                cursor=cursor + 1,
-                entries_total=10,
+                entries=entries_of(some_films(6)),
+                cursor=6 * (cursor + 1),
+                entries_total=60,
             )
         plain.expansions.finish(expansion.lease_id, archive)
 

@@ -12,6 +12,7 @@ from storage.events import EventType
 from storage.repository import Repository
 from tests.factories.rows import (
     claim,
+    entries_of,
     must_claim,
     read,
     read_all,
@@ -72,7 +73,7 @@ def test_an_expander_of_a_paused_job_stops_and_goes_on_where_it_was(repo: Reposi
     job = submit_archive(repo)
     first = repo.expansions.claim("e1", 12)
     assert first is not None
-    slice_of_two = {"items": some_films(2), "cursor": 2, "entries_total": 4}
+    slice_of_two = {"entries": entries_of(some_films(2)), "cursor": 2, "entries_total": 4}
     assert repo.expansions.commit_slice(first.lease_id, job.id, **slice_of_two)  # type: ignore[arg-type]
 
     repo.control.pause(DEFAULT_TENANT, job.id)

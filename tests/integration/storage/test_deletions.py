@@ -12,10 +12,11 @@ from sqlalchemy import func, select
 from lungline.domain import DEFAULT_TENANT, JobStatus
 from lungline.errors import ItemNotFound, JobNotFound, StoreUnavailable, WrongState
 from storage.deletions import KEPT_SECONDS
+from storage.entries import NewEntry
 from storage.items import NewItem
-from storage.models import FilmRow, ItemRow, JobRow
+from storage.models import EntryRow, FilmRow, ItemRow, JobRow
 from storage.repository import Repository
-from tests.factories.rows import a_film, must_claim, read_all, submit, submit_archive
+from tests.factories.rows import a_film, entries_of, must_claim, read_all, submit, submit_archive
 
 
 class Store:
@@ -35,7 +36,7 @@ def a_read_job(repo: Repository, *seeds: str) -> str:
     return job.id
 
 
-def rows(repo: Repository, table: type[FilmRow | ItemRow | JobRow]) -> int:
+def rows(repo: Repository, table: type[EntryRow | FilmRow | ItemRow | JobRow]) -> int:
     with repo.database.read() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
@@ -61,6 +62,23 @@ def test_a_deleted_job_is_gone_at_once_and_its_rows_go_in_chunks(repo: Repositor
     repo.database.clock_offset += KEPT_SECONDS + 1
     assert repo.deletions.forget() == 3
     assert rows(repo, FilmRow) == 0
+
+
+def test_the_entries_of_an_archive_go_first(repo: Repository) -> None:
+    job = submit_archive(repo)
+    expansion = repo.expansions.claim("e", 60)
+    assert expansion is not None
+    entries = [*entries_of([NewItem("a", a_film("a"))]), *[NewEntry("x.csv", None)] * 3]
+    repo.expansions.commit_slice(
+        expansion.lease_id, job.id, entries=entries, cursor=4, entries_total=4
+    )
+    repo.expansions.finish(expansion.lease_id, job.id)
+    read_all(repo)
+    repo.deletions.delete(DEFAULT_TENANT, job.id)
+
+    assert [repo.deletions.rows(Store(), 3) for _ in range(3)] == [3, 2, 0]
+
+    assert [rows(repo, table) for table in (EntryRow, ItemRow, JobRow)] == [0, 0, 0]
 
 
 def test_films_that_other_jobs_have_stay(repo: Repository) -> None:

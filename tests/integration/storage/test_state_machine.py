@@ -38,6 +38,7 @@ from tests.factories.rows import (
     a_film,
     a_prediction,
     claim,
+    entries_of,
     read,
     read_all,
     submit,
@@ -85,6 +86,7 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
             self.repo = Repository(database, max_attempts=MAX_ATTEMPTS)
             self.ended: dict[str, Item] = {}
             self.retries: Counter[str] = Counter()
+            self.entries: Counter[str] = Counter()
             self.store = Store()
 
         @rule(
@@ -163,12 +165,14 @@ def machine_over(database: Database) -> type[RuleBasedStateMachine]:
                 committed = self.repo.expansions.commit_slice(
                     expansion.lease_id,
                     expansion.job_id,
-                    items=items,
-                    cursor=expansion.cursor + 1,
+                    entries=entries_of(items),
+                    cursor=self.entries[expansion.job_id] + len(items),
                     entries_total=None,
                     restore=lambda digests: self._put(items),
                 )
-                if not committed:  # what was stored without a row is the audit's business
+                if committed:
+                    self.entries[expansion.job_id] += len(items)
+                else:  # what was stored without a row is the audit's business
                     self.store.keys = before
 
         @rule(expansion=consumes(expansions), bad=st.booleans())

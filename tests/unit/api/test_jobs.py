@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.factories import films
+from storage.entries import NewEntry
+from storage.items import NewItem
+from tests.factories import archives, films
 from tests.factories.services import Service, service
 
 UNKNOWN = "0" * 32
@@ -24,6 +26,7 @@ def api(tmp_path: Path) -> Iterator[Service]:
     [
         f"/v1/jobs/{UNKNOWN}",
         f"/v1/jobs/{UNKNOWN}/items",
+        f"/v1/jobs/{UNKNOWN}/entries",
         f"/v1/jobs/{UNKNOWN}/results",
         "/v1/jobs/nonsense",
         "/v1/jobs/%00",
@@ -33,6 +36,38 @@ def api(tmp_path: Path) -> Iterator[Service]:
 def test_unknown_jobs(path: str, api: Service) -> None:
     answer = api.client.get(path)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")
+
+
+def test_entries_come_in_pages_and_by_outcome(api: Service) -> None:
+    archive = archives.zip_of_films(1)
+    path = api.client.post("/v1/jobs", data=archive, content_type="application/zip").get_json()[
+        "links"
+    ]["self"]
+    expansions = api.parts.repository.expansions
+    expansion = expansions.claim("expander", 60)
+    assert expansion is not None
+    refused = NewItem("bad.jpg", None, ("wrong_checksum", "No."))
+    entries = [NewEntry("notes.txt", None, 5), NewEntry("bad.jpg", refused, 7, "0" * 64)]
+    expansions.commit_slice(
+        expansion.lease_id, expansion.job_id, entries=entries, cursor=2, entries_total=2
+    )
+
+    first = api.client.get(f"{path}/entries?limit=1")
+    second = api.client.get(f"{path}/entries?limit=1&cursor={first.get_json()['next']}")
+    rejected = api.client.get(f"{path}/entries?outcome=rejected").get_json()
+
+    assert "cursor=0" in first.headers["Link"]
+    assert first.get_json()["items"][0]["outcome"] == "ignored"
+    assert second.get_json() == rejected
+    (entry,) = rejected["items"]
+    assert (entry["name"], entry["size"], entry["sha256"]) == ("bad.jpg", 7, "0" * 64)
+    assert entry["error"] == {"code": "wrong_checksum", "reason": "No."}
+    assert entry["item_id"] == api.client.get(f"{path}/items").get_json()["items"][0]["id"]
+    assert api.client.get(f"{path}/entries?outcome=lost").status_code == 422
+    assert api.client.get(path).get_json()["expansion"] == {
+        **{"entries_seen": 2, "entries_total": 2},
+        **{"accepted": 0, "duplicate": 0, "ignored": 1, "rejected": 1},
+    }
 
 
 @pytest.mark.parametrize("rest", ["", "/film", "/mask", "/heatmap", "/overlay"])

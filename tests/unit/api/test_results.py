@@ -49,7 +49,12 @@ def test_csv(api: Service, job: dict[str, Any]) -> None:
     assert answer.text.count("\r\n") == 5
     head = answer.text.splitlines()[0].split(",")
     assert head[:10] == list(LEADING_COLUMNS)
-    assert head[10:] == [*(f"p_{label}" for label in LABELS), "error_reason", "reused"]
+    assert head[10:] == [
+        *(f"p_{label}" for label in LABELS),
+        "error_reason",
+        "reused",
+        "duplicate_of",
+    ]
     found = rows(answer.text)
     assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "'-1.jpg"]
     read, refused, failed, _ = found

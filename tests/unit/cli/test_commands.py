@@ -24,7 +24,7 @@ SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
-    *("up", "submit", "status", "jobs", "results", "retry"),
+    *("up", "submit", "status", "jobs", "results", "entries", "retry"),
     *("pause", "resume", "change", "cancel", "delete", "demo"),
 )
 
@@ -244,6 +244,38 @@ def test_change_sends_only_what_was_given(run: Run) -> None:
     (request,) = service.seen
     assert (request.method, request.path) == ("PATCH", f"/v1/jobs/{JOB_ID}")
     assert json.loads(request.body) == {"priority": "bulk"}
+
+
+def test_entries_tells_what_became_of_each(run: Run) -> None:
+    plain = {"duplicate_of": None, "error": None}
+    error = {"code": "wrong_checksum", "reason": "Pack it again."}
+    pages = [
+        Answer(
+            {"items": [plain | {"outcome": "accepted", "name": "a.jpg"}], "next": "0"},
+            headers={"Link": f'</v1/jobs/{JOB_ID}/entries?cursor=0>; rel="next"'},
+        ),
+        Answer(
+            {
+                "items": [
+                    plain | {"outcome": "duplicate", "name": "b\n.jpg", "duplicate_of": "1"},
+                    plain | {"outcome": "rejected", "name": "c.jpg", "error": error},
+                ],
+                "next": None,
+            }
+        ),
+    ]
+    with scripted(*pages) as service:
+        result = run("entries", JOB_ID, url=service.url)
+    with scripted(pages[1]) as only:
+        text = run("entries", JOB_ID, "--outcome", "rejected", "--json", url=only.url).stdout
+
+    assert result.stdout.splitlines() == [
+        "accepted   a.jpg",
+        "duplicate  b?.jpg  (the same film as item 1)",
+        "rejected   c.jpg  (wrong_checksum: Pack it again.)",
+    ]
+    assert only.seen[0].path == f"/v1/jobs/{JOB_ID}/entries?outcome=rejected"
+    assert json.loads(text.splitlines()[1])["error"] == error
 
 
 def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:

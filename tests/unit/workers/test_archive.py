@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 
 from tests.factories import archives, films
 from tests.factories.archives import DEFLATED, STORED, RawEntry
-from workers.archive import ArchiveError, ArchiveLimits, EntryError, ZipArchive, is_ignored
+from workers.archive import (
+    ArchiveError,
+    ArchiveLimits,
+    EntryError,
+    ZipArchive,
+    is_ignored,
+    is_no_film,
+)
 
 LIMITS = ArchiveLimits(
     max_entries=1_000, max_entry_bytes=16 << 20, max_total_bytes=64 << 20, max_ratio=200
@@ -317,10 +324,36 @@ def test_one_of_several_volumes_is_unreadable():
         ("film.jpg", False),
         ("a/film", False),
         ("notes.txt", False),
+        ("./films/a.jpg", False),
+        ("../film.jpg", False),
+        (".git/film.jpg", True),
+        ("DICOMDIR", True),
     ],
 )
 def test_what_no_person_put_there_is_ignored(name: str, ignored: bool):
     assert is_ignored(name) is ignored
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "none"),
+    [
+        ("notes.txt", "unsupported_format", True),
+        ("list.csv", "too_large", True),
+        ("list.csv", "suspicious_ratio", True),
+        ("README", "unsupported_format", True),
+        ("README", "wrong_checksum", False),
+        ("1.2.840.10008.17", "too_large", False),
+        ("film.jpg", "unsupported_format", False),
+        ("film.DCM", "empty_file", False),
+        ("link.txt", "special_entry", False),
+        ("../notes.txt", "unsafe_name", False),
+        ("more.zip", "too_large", False),
+        ("more.rar", "unsupported_format", False),
+        ("notes.txt", "nested_archive", False),
+    ],
+)
+def test_what_nobody_means_as_a_film_is_not_missed(name: str, code: str, none: bool):
+    assert is_no_film(name, code) is none
 
 
 VICTIM = archives.raw_zip(

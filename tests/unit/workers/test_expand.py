@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
@@ -121,12 +123,56 @@ def test_bad_entries_fail_alone_with_their_reason(make):
     assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
 
 
+def test_every_entry_is_accounted_for(make):
+    parts, desk = make(expand_slice=3)
+    packed = {
+        "a.jpg": films.jpeg(1),
+        "again.jpg": films.jpeg(1),
+        "__MACOSX/._a.jpg": b"resource fork",
+        "notes.txt": b"words",
+        "film.txt": films.jpeg(2),
+        "README": b"words",
+        "bad.jpg": b"words",
+        "late.jpg": films.jpeg(1),
+        "films/": b"",
+    }
+    job = desk.submit_archive(archives.zip_of(packed))
+
+    expand_archive(parts)
+
+    page = desk.repository.entries.page(job.tenant, job.id, limit=100)
+    assert [entry.name for entry in page.items] == [*packed]
+    assert [str(entry.outcome) for entry in page.items] == [
+        *("accepted", "duplicate", "ignored", "ignored", "accepted"),
+        *("ignored", "rejected", "duplicate", "ignored"),
+    ]
+    items = {item.name: item for item in desk.items(job)}
+    assert [*items] == ["a.jpg", "again.jpg", "film.txt", "bad.jpg", "late.jpg"]
+    assert {entry.duplicate_of for entry in page.items} == {None, items["a.jpg"].id}
+    assert items["late.jpg"].duplicate_of == items["a.jpg"].id
+    assert [entry.item_id for entry in page.items] == [
+        items[name].id if name in items else None for name in packed
+    ]
+    digests = {entry.name: entry.sha256 for entry in page.items if entry.sha256}
+    unread = {"__MACOSX/._a.jpg", "films/"}
+    assert digests == {
+        name: hashlib.sha256(data).hexdigest()
+        for name, data in packed.items()
+        if name not in unread
+    }
+    assert [entry.size for entry in page.items] == [len(data) for data in packed.values()]
+    assert page.items[6].error_code == "unsupported_format"
+    job = desk.job(job)
+    counts = (job.entries_accepted, job.entries_duplicate, job.entries_ignored)
+    assert (*counts, job.entries_rejected, job.entries_seen) == (2, 2, 4, 1, 9)
+
+
 @pytest.mark.parametrize(
     ("archive", "code"),
     [
         (b"no zip at all" * 100, "archive_unreadable"),
         (archives.zip_of({}), "archive_empty"),
-        (archives.zip_of({"folder/.DS_Store": b"x"}), "archive_empty"),
+        (archives.zip_of({"folder/.DS_Store": b"x", "notes.txt": b"x"}), "archive_empty"),
         (archives.zip_of_films(3)[:-30], "archive_unreadable"),
     ],
 )
