@@ -8,6 +8,7 @@ import typer
 
 from ml.datasets.commands import manifest, prepare
 from ml.evaluation.commands import agreement, evaluate, precisions, quantise, shortcuts
+from ml.exploration.commands import explore
 from ml.gate.commands import outliers
 from ml.one_line_errors import OneLineErrors
 
@@ -125,7 +126,17 @@ def demo_films(
     make_demo_films(data, out, Sampling(each=each, seed=seed), typer.echo)
 
 
-for command in (manifest, prepare, evaluate, precisions, quantise, agreement, shortcuts, outliers):
+for command in (
+    manifest,
+    prepare,
+    explore,
+    evaluate,
+    precisions,
+    quantise,
+    agreement,
+    shortcuts,
+    outliers,
+):
     app.command()(command)
 
 if __name__ == "__main__":

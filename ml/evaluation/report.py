@@ -1,6 +1,5 @@
 """The report of an evaluation: JSON for programs, one HTML page for people, a line a film."""
 
-import base64
 import csv
 import json
 from collections.abc import Mapping
@@ -8,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from ml.bundle import Bundle
 from ml.evaluation.evaluate import Evaluation
+from ml.evaluation.pages import inline, render
 from ml.evaluation.plots import PLOTS
 from ml.evaluation.tables import Row, rows
 
-_HERE = Path(__file__).parent
+_TEMPLATE = Path(__file__).parent / "report.html.j2"
 _HEADLINE = ("any_pneumonia", "bacterial_against_viral", "labels", "lungs", "gate")
 _TITLES = {
     "any_pneumonia": "Any pneumonia against normal, at the default threshold",
@@ -76,11 +74,9 @@ def write_html(
         plots: PNG files by plot and theme.
         sheets: PNG files by name.
     """
-    loader = jinja2.FileSystemLoader(_HERE)
-    undefined = jinja2.StrictUndefined
-    template = jinja2.Environment(loader=loader, autoescape=True, undefined=undefined)
     figures = evaluation.figures
-    page = template.get_template("report.html.j2").render(
+    page = render(
+        _TEMPLATE,
         bundle=bundle,
         context=context,
         figures=figures,
@@ -88,10 +84,10 @@ def write_html(
         by_label=figures.get("by_label", {}),
         subgroups=figures.get("subgroups", {}),
         plots=[
-            (PLOTS[name][0], {theme: _inline(file) for theme, file in files.items()})
+            (PLOTS[name][0], {theme: inline(file) for theme, file in files.items()})
             for name, files in plots.items()
         ],
-        sheets={name: _inline(file) for name, file in sheets.items()},
+        sheets={name: inline(file) for name, file in sheets.items()},
     )
     path.write_text(page, encoding="utf-8")
 
@@ -117,7 +113,3 @@ def _plain(figures: Mapping[str, Any]) -> list[Row]:
         for row in rows(figures)
         if isinstance(row.value, int | float)
     ]
-
-
-def _inline(file: Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode("ascii")

@@ -1,6 +1,6 @@
 """Contact sheets: the films a bundle gets most wrong, and its worst lung masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,9 @@ from ml.analyzer import Analyzer, Reading
 from ml.datasets import PNEUMONIA, LabelledFilm
 from ml.decode import decode
 from ml.evaluation.answers import Answers
+from ml.evaluation.contact_sheet import Titled, write_sheet
 from ml.evaluation.evaluate import Evaluation, read_all
 from ml.evaluation.overlays import HUMAN, LUNGS, OURS, Picture, film_tile, with_contour, with_heat
-from ml.evaluation.themes import DARK, new_figure
 from ml.images import read_grey
 
 MISTAKES = 12
@@ -22,10 +22,6 @@ _MISTAKES_TITLE = (
     "label (the brighter, the more)"
 )
 _MASKS_TITLE = "The lowest Dice: lungs found (orange), lungs drawn by a person (blue)"
-_NOTICE = "Research use only, not a diagnosis."
-_TILE_INCHES = 2.4
-_TITLE_INCHES = 0.42
-Titled = tuple[str, Sequence[Picture]]
 
 
 def write_sheets(analyzer: Analyzer, evaluation: Evaluation, folder: Path) -> dict[str, Path]:
@@ -43,10 +39,10 @@ def write_sheets(analyzer: Analyzer, evaluation: Evaluation, folder: Path) -> di
     written = {}
     mistakes = [*_mistakes(analyzer, evaluation)]
     if mistakes:
-        written["mistakes"] = _sheet(_MISTAKES_TITLE, mistakes, 3, folder / "mistakes.png")
+        written["mistakes"] = write_sheet(_MISTAKES_TITLE, mistakes, 3, folder / "mistakes.png")
     masks = [*_worst_masks(analyzer, evaluation)]
     if masks:
-        written["worst_masks"] = _sheet(_MASKS_TITLE, masks, 5, folder / "worst-masks.png")
+        written["worst_masks"] = write_sheet(_MASKS_TITLE, masks, 5, folder / "worst-masks.png")
     return written
 
 
@@ -103,27 +99,3 @@ def _again(
 def _short(film: LabelledFilm) -> str:
     name = film.image.name
     return name if len(name) <= 30 else f"{name[:14]}...{name[-13:]}"
-
-
-def _sheet(title: str, tiles: Sequence[Titled], columns: int, path: Path) -> Path:
-    """Lay titled pictures out in rows on dark paper, where films are best seen."""
-    wide = len(tiles[0][1])
-    columns = min(columns, len(tiles))
-    rows = -(-len(tiles) // columns)
-    size = (columns * wide * _TILE_INCHES, rows * (_TILE_INCHES + _TITLE_INCHES))
-    with new_figure(DARK, *size) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False)
-        for ax in grid.flat:
-            ax.axis("off")
-        figure.suptitle(f"{title}\n{_NOTICE}", fontsize=10)
-        for ax, (name, pictures) in zip(grid.flat, tiles, strict=False):
-            ax.imshow(_side_by_side(pictures))
-            ax.set_title(name, fontsize=8.5, fontweight="normal", pad=3)
-        figure.savefig(path)
-    return path
-
-
-def _side_by_side(pictures: Sequence[Picture]) -> Picture:
-    gap = np.zeros((pictures[0].shape[0], 6, 3), np.uint8)
-    parts = [part for picture in pictures for part in (gap, picture)][1:]
-    return np.concatenate(parts, axis=1)

@@ -146,6 +146,16 @@ def made_smaller(film: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def joined_mask(masks: Sequence[Path], width: int, height: int) -> NDArray[np.uint8]:
+    """Read the parts of a lung mask into one (height, width), 0 or 255.
+
+    Raises:
+        ValueError: A part is missing or no picture.
+    """
+    parts = [mask_at(_binary(read_grey(mask)), width, height) for mask in masks]
+    return np.asarray(np.maximum.reduce(parts), np.uint8)
+
+
 def _lungs(
     masks: Sequence[Path],
     film: NDArray[np.uint8],
@@ -157,8 +167,7 @@ def _lungs(
     remark = ""
     if masks and not s.predict_all:
         try:
-            parts = [mask_at(_binary(read_grey(mask)), width, height) for mask in masks]
-            return np.maximum.reduce(parts), FROM_SOURCE, ""
+            return joined_mask(masks, width, height), FROM_SOURCE, ""
         except ValueError:
             remark = "its lung mask cannot be read"
     if finder is None:
