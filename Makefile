@@ -74,6 +74,10 @@ bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loo
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures
 
+.PHONY: bench-control
+bench-control: $(VENV)/.dev ## Measure the queue by itself: PostgreSQL and an analyzer that returns at once
+	@$(BIN)/python -m benchmarks.control_plane $(ARGS)
+
 .PHONY: bench-gate
 bench-gate: $(VENV)/.dev ## Measure what the gate costs against the forward pass
 	@$(BIN)/python -m benchmarks.gate $(ARGS)

@@ -1,0 +1,61 @@
+"""Parts of a worker that reads nothing: what is left is the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from lungline.queueing import make_celery
+from lungline.settings import Settings
+from ml.analyzer import Finding, Reading
+from ml.errors import FilmError
+from ml.lungs import WHOLE_FILM
+from workers.analyzers import Analyzers
+from workers.parts import Parts, build_parts
+
+if TYPE_CHECKING:
+    from storage.objects import ObjectStore
+
+_LABELS = ("normal", "bacterial_pneumonia", "viral_pneumonia")
+_READING = Reading(
+    findings=tuple(Finding(label, 1 / 3, 0.0, 0.5, False) for label in _LABELS),
+    top_label=_LABELS[0],
+    lung_mask=np.zeros((1, 1), np.uint8),
+    lung_count=0,
+    lung_area_share=0.0,
+    region=WHOLE_FILM,
+    activation=np.zeros((3, 4, 4), np.float32),
+    width=640,
+    height=480,
+)
+
+
+class NullReader:
+    """Finds the same on every film, at once."""
+
+    runtime_name = "null"
+
+    def read(self, films: Sequence[bytes]) -> list[Reading | FilmError]:
+        """Give one reading for each film."""
+        return [_READING] * len(films)
+
+
+class NullStore:
+    """Holds every object, empty, and forgets what it is given."""
+
+    def get(self, key: str) -> bytes:
+        """Give no bytes."""
+        return b""
+
+    def put_many(self, objects: Mapping[str, bytes]) -> None:
+        """Forget the objects."""
+
+
+def null_parts(settings: Settings, worker_id: str) -> Parts:
+    """Build a worker's parts over the database and the broker of the settings."""
+    analyzers = Analyzers(lambda bundle: NullReader())
+    parts = build_parts(make_celery(settings), settings, worker_id, analyzers=analyzers)
+    return replace(parts, store=cast("ObjectStore", NullStore()))
