@@ -45,6 +45,12 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = Field(None, description="S3 access key id.")
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret access key.")
 
+    state_dir: Path | None = Field(
+        None,
+        description="Where `lungline submit` remembers uploads that were broken off; empty: "
+        "`.local/state/lungline` in the home folder.",
+    )
+
     # The API.
     url: str = Field("http://127.0.0.1:8570", description="Where clients find the API.")
     api_host: str = Field("127.0.0.1", description="Address the API binds; loopback by default.")
@@ -225,6 +231,11 @@ class Settings(BaseSettings):
     def sqlalchemy_url(self) -> str:
         """The database's URL, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'lungline.db'}"
+
+    @property
+    def client_state_dir(self) -> Path:
+        """Where the client remembers uploads, with the default filled in."""
+        return self.state_dir or Path.home() / ".local" / "state" / "lungline"
 
     @property
     def objects_dir(self) -> Path:

@@ -13,10 +13,11 @@ from rich.progress import (
     SpinnerColumn,
     TaskID,
     TextColumn,
+    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
-from lungline.cli.console import amount, duration, messages, tell
+from lungline.cli.console import amount, duration, messages, size, tell
 from lungline.client import Job
 from lungline.client.client import Sent
 from lungline.domain import JobStatus
@@ -29,13 +30,34 @@ def sending(what: str, total: int) -> Iterator[Sent]:
     """Show how many of `total` bytes are sent; yields what is told of them."""
     console = messages()
     if not console.is_terminal:
-        yield lambda sent: None
+        yield _SendingLines(what, total).sent
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-    speed = (DownloadColumn(), TransferSpeedColumn())
+    speed = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, *speed, console=console, transient=True) as progress:
         task = progress.add_task(f"Sending {what}", total=total)
         yield lambda sent: progress.update(task, completed=sent)
+
+
+class _SendingLines:
+    """Tells of a long upload where there is no terminal; its rate counts from the first bytes."""
+
+    def __init__(self, what: str, total: int) -> None:
+        self._what = what
+        self._total = total
+        self._began: tuple[float, int] | None = None
+        self._told_at = time.monotonic()
+
+    def sent(self, count: int) -> None:
+        now = time.monotonic()
+        began_at, first = self._began = self._began or (now, count)
+        if now - self._told_at < LINE_EVERY_SECONDS:
+            return
+        self._told_at = now
+        rate = max(count - first, 0) / max(now - began_at, 0.001)
+        left = f", {duration((self._total - count) / rate)} left" if rate else ""
+        done = f"{size(count)} of {size(self._total)}"
+        tell(f"Sending {self._what}: {done}, {size(rate)}/s{left}")
 
 
 def show_reading(states: Iterable[Job]) -> Job:

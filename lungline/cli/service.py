@@ -21,7 +21,8 @@ def connect(url: str | None = None) -> LunglineClient:
     Raises:
         ConfigurationError: The address is none.
     """
-    return LunglineClient(url or load_settings().url)
+    settings = load_settings()
+    return LunglineClient(url or settings.url, state_dir=settings.client_state_dir)
 
 
 def page_address(url: str, job_id: str) -> str:

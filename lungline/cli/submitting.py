@@ -32,14 +32,14 @@ def submit_all(client: LunglineClient, inputs: Inputs, options: JobOptions) -> I
         what = amount(len(inputs.films), "film")
         named = options if options.name else replace(options, name=_name(inputs))
         with sending(what, inputs.bytes) as sent:
-            job = client.submit_films(inputs.films, named, sent)
+            job = client.submit_films(inputs.films, named, sent, tell)
         tell(f"Sent {what} ({size(inputs.bytes)}) as job {job.id}")
         yield job
     for path in inputs.archives:
         named = options if options.name else replace(options, name=path.name)
         length = path.stat().st_size
         with sending(path.name, length) as sent:
-            job = client.submit_archive(path, named, sent)
+            job = client.submit_archive(path, named, sent, tell)
         tell(f"Sent {path.name} ({size(length)}) as job {job.id}")
         yield job
 

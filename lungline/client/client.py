@@ -17,11 +17,15 @@ from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
 from lungline.client.following import follow
 from lungline.client.jobs import Job, Retried
+from lungline.client.remembered import Remembered
 from lungline.client.retry import Retry
+from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.transport import Body, Transport
+from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 
 ResultsFormat = Literal["csv", "ndjson"]
 Sent = Callable[[int], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,10 @@ def _ignore(total: int) -> None:
     """Nobody wants to know how many bytes were sent."""
 
 
+def _unnoted(note: str) -> None:
+    """Nobody wants to know."""
+
+
 class LunglineClient:
     """Talks to one service; use it in a `with` block. Safe to share between threads.
 
@@ -68,6 +76,8 @@ class LunglineClient:
         *,
         retry: Retry | None = None,
         transport: httpx.BaseTransport | None = None,
+        state_dir: Path | None = None,
+        upload_above: int = UPLOAD_ABOVE_BYTES,
     ) -> None:
         """Connect when first used.
 
@@ -75,11 +85,17 @@ class LunglineClient:
             url: Where the service is.
             retry: How often to try; by default 4 times within about two seconds.
             transport: Another way to carry requests, for tests.
+            state_dir: Where uploads that were broken off are remembered, to be resumed by another
+                process; None: nowhere.
+            upload_above: Bytes above which a submission is uploaded in parts.
 
         Raises:
             ConfigurationError: `url` is no http or https address.
         """
-        self._transport = Transport(url, retry or Retry(), transport)
+        self._retry = retry or Retry()
+        self._transport = Transport(url, self._retry, transport)
+        self._remembered = Remembered(state_dir)
+        self._upload_above = upload_above
 
     def __enter__(self) -> Self:
         """Return the client itself."""
@@ -95,7 +111,11 @@ class LunglineClient:
         self._transport.close()
 
     def submit_films(
-        self, films: Sequence[FilmFile], options: JobOptions | None = None, sent: Sent = _ignore
+        self,
+        films: Sequence[FilmFile],
+        options: JobOptions | None = None,
+        sent: Sent = _ignore,
+        note: Note = _unnoted,
     ) -> Job:
         """Submit films as one job: one film as it is, several in one zip made on the way.
 
@@ -103,6 +123,7 @@ class LunglineClient:
             films: At least one; see `gather`.
             options: Of the job.
             sent: Told how many bytes were sent so far; a repeated request begins again.
+            note: Told what people may want to know, such as that an upload goes on.
 
         Raises:
             InputUnusable: A film cannot be read.
@@ -111,23 +132,32 @@ class LunglineClient:
             film = films[0]
             body = _file_body(film.path, sent)
             return self._submit(body, film_type(film.path), options, film.name, film.size)
+        if sum(film.size for film in films) > self._upload_above:
+            return self._upload(FilmsSource(films), "films.zip", options, sent, note)
         return self._submit(lambda: zip_films(films, sent), "application/zip", options)
 
     def submit_archive(
-        self, path: Path, options: JobOptions | None = None, sent: Sent = _ignore
+        self,
+        path: Path,
+        options: JobOptions | None = None,
+        sent: Sent = _ignore,
+        note: Note = _unnoted,
     ) -> Job:
-        """Submit a zip of films as one job, as it is.
+        """Submit a zip of films as one job, as it is; a large one in parts.
 
         Args:
             path: The zip file.
             options: Of the job.
             sent: Told how many bytes were sent so far; a repeated request begins again.
+            note: Told what people may want to know, such as that an upload goes on.
 
         Raises:
             InputUnusable: The file cannot be read.
         """
         body = _file_body(path, sent)
         size = path.stat().st_size
+        if size > self._upload_above:
+            return self._upload(FileSource(path, size), path.name, options, sent, note)
         return self._submit(body, "application/zip", options, path.name, size)
 
     def job(self, job_id: str) -> Job:
@@ -202,6 +232,13 @@ class LunglineClient:
         """Open a job's results as a stream of bytes, in the order of submission."""
         with self._transport.stream(f"{_job_path(job_id)}/results", format=kind) as response:
             yield response.iter_bytes()
+
+    def _upload(
+        self, source: Source, name: str, options: JobOptions | None, sent: Sent, note: Note
+    ) -> Job:
+        uploads = Uploads(self._transport, self._remembered, self._retry, note)
+        parameters = (options or JobOptions()).parameters
+        return Job.from_wire(uploads.submit(source, name, parameters, sent))
 
     def _submit(
         self,

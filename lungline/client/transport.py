@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -52,9 +54,19 @@ class Transport:
             trust_env=parts.hostname not in LOOPBACK,  # no proxy stands before this machine
         )
 
+        self._elsewhere: httpx.Client | None = None
+        self._lock = Lock()
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._url
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+        if self._elsewhere is not None:
+            self._elsewhere.close()
 
     def get(self, path: str, **parameters: str | int | None) -> Any:
         """GET a JSON document; tried again when the service is away."""
@@ -125,6 +137,36 @@ class Transport:
             return self._json("POST", path, params=query, headers=headers, content=content)
 
         return self._repeat(send) if repeat else send()
+
+    def post_json(
+        self, path: str, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """POST a JSON document; tried again when the service is away."""
+        send = partial(self._json, "POST", path, json=dict(document), headers=headers)
+        return self._repeat(send)
+
+    def put(self, url: str, body: Body, headers: Mapping[str, str]) -> None:
+        """PUT a body to a link that the service gave, once.
+
+        Args:
+            url: Below the service's address; or anywhere, such as in its object store.
+            body: Makes the chunks of the body.
+            headers: Further headers.
+        """
+        http = self._http if url.startswith("/") else self._outside(url)
+        with self._connection_errors():
+            _check(http.put(url, content=body(), headers=headers))
+
+    def _outside(self, url: str) -> httpx.Client:
+        """The connections to where the links of the service lead."""
+        with self._lock:
+            if self._elsewhere is None:
+                self._elsewhere = httpx.Client(
+                    timeout=self._http.timeout,
+                    headers={"User-Agent": self._http.headers["User-Agent"]},
+                    trust_env=urlsplit(url).hostname not in LOOPBACK,
+                )
+            return self._elsewhere
 
     def patch(self, path: str, changes: Mapping[str, Any]) -> Any:
         """PATCH some fields; tried again when the service is away, for the second changes none."""

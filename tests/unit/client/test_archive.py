@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lungline.client import InputUnusable, gather
-from lungline.client.archive import PIECE_BYTES, zip_films
+from lungline.client.archive import PIECE_BYTES, zip_films, zip_size
 from lungline.client.films import FilmFile
 
 
@@ -52,6 +52,7 @@ def test_more_entries_than_a_plain_zip_can_hold(tmp_path: Path) -> None:
     data = b"".join(zip_films(many))
 
     assert len(zipfile.ZipFile(BytesIO(data)).namelist()) == 66_000
+    assert zip_size(many) == len(data)
 
 
 def test_pieces_are_small_and_progress_adds_up(tmp_path: Path) -> None:
@@ -70,3 +71,16 @@ def test_film_that_has_gone_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(InputUnusable, match=films[1].path.name):
         list(zip_films(films))
+
+
+@pytest.mark.parametrize("count", [1, 3, 300])
+def test_the_size_is_known_before_anything_is_read(count: int) -> None:
+    films = [FilmFile(Path("/dev/null"), f"필름-{number}.png", 0) for number in range(count)]
+    assert zip_size(films) == sum(map(len, zip_films(films)))
+
+
+def test_the_size_above_four_gigabytes() -> None:
+    large = [FilmFile(Path("none"), f"{number}.png", 1 << 30) for number in range(5)]
+    entries = sum(30 + 46 + 2 * len(film.name) + film.size for film in large)
+    zip64_offsets, zip64_ends = 3 * 12, 56 + 20  # of those that begin above 2 GiB
+    assert zip_size(large) == entries + zip64_offsets + zip64_ends + 22

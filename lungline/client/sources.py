@@ -1,0 +1,157 @@
+"""What is uploaded in parts: a file as it is, or films packed into a zip on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from base64 import b64encode
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lungline.client.archive import PIECE_BYTES, zip_films, zip_size
+from lungline.client.errors import InputUnusable
+from lungline.client.films import FilmFile
+
+
+class Part(Protocol):
+    """One part; it can be read again and again."""
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes.
+
+        Raises:
+            InputUnusable: They cannot be read any more.
+        """
+        ...
+
+
+class Source(Protocol):
+    """Something to upload that is the same when the command is given again."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole."""
+        ...
+
+    def identity(self) -> str:
+        """A digest that changes when what is uploaded does; it tells no name.
+
+        Raises:
+            InputUnusable: It is gone.
+        """
+        ...
+
+    def parts(self, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Part]]:
+        """Yield the wanted parts of `size` bytes, with their numbers, in order.
+
+        Raises:
+            InputUnusable: A file cannot be read, or has another size than before.
+        """
+        ...
+
+
+def content_md5(part: Part) -> str:
+    """The value of the header `Content-MD5`."""
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in part.pieces():
+        digest.update(piece)
+    return b64encode(digest.digest()).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _FilePart:
+    path: Path
+    start: int
+    size: int
+
+    def pieces(self) -> Iterator[bytes]:
+        left = self.size
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.start)
+                while left and (piece := file.read(min(left, PIECE_BYTES))):
+                    left -= len(piece)
+                    yield piece
+        except OSError as error:
+            raise InputUnusable(f"{self.path}: cannot be read ({error.strerror})") from None
+        if left:
+            raise _changed(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file.
+
+    Attributes:
+        path: Where it is.
+        size: Bytes.
+    """
+
+    path: Path
+    size: int
+
+    def identity(self) -> str:
+        """See `Source.identity`."""
+        return _digest([_seen(self.path)])
+
+    def parts(self, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Part]]:
+        """See `Source.parts`."""
+        for number in sorted(wanted):
+            start = (number - 1) * size
+            yield number, _FilePart(self.path, start, min(size, self.size - start))
+
+
+@dataclass(frozen=True, slots=True)
+class _MemoryPart:
+    data: bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        for start in range(0, len(self.data), PIECE_BYTES):
+            yield self.data[start : start + PIECE_BYTES]
+
+
+class FilmsSource:
+    """Films, as the zip that `zip_films` makes of them: the same films give the same bytes."""
+
+    def __init__(self, films: Sequence[FilmFile]) -> None:
+        """Take the films in their order."""
+        self._films = films
+        self.size = zip_size(films)
+
+    def identity(self) -> str:
+        """See `Source.identity`."""
+        return _digest([[film.name, *_seen(film.path)] for film in self._films])
+
+    def parts(self, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Part]]:
+        """See `Source.parts`; all films are read, also those of parts that nobody wants."""
+        number, data, total = 1, bytearray(), 0
+        for piece in zip_films(self._films):
+            data += piece
+            total += len(piece)
+            while len(data) >= size:
+                if number in wanted:
+                    yield number, _MemoryPart(bytes(data[:size]))
+                del data[:size]
+                number += 1
+        if total != self.size:
+            raise _changed(self._films[0].path)
+        if data and number in wanted:
+            yield number, _MemoryPart(bytes(data))
+
+
+def _seen(path: Path) -> list[str | int]:
+    try:
+        status = path.stat()
+        return [str(path.resolve()), status.st_size, status.st_mtime_ns]
+    except OSError as error:
+        raise InputUnusable(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _digest(seen: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(seen).encode(errors="surrogateescape")).hexdigest()
+
+
+def _changed(path: Path) -> InputUnusable:
+    return InputUnusable(f"{path}: changed while it was sent; nothing was submitted")

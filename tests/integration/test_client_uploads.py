@@ -1,0 +1,286 @@
+"""The client's large submissions against the real API: in parts, resumed, and refused clearly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lungline.client import InputUnusable, JobOptions, LunglineClient, Retry, ServiceError, gather
+from lungline.client import sending as sending_module
+from lungline.domain import DEFAULT_TENANT
+from lungline.settings import Settings, environment_of
+from tests.factories.servers import Server, running_server
+from tests.factories.uploads import PART, an_archive
+from tests.fixtures.parts import REPOSITORY
+
+pytestmark = pytest.mark.integration
+
+QUICK = Retry(tries=3, first_seconds=0.01, most_seconds=0.02)
+PUT_PART = '"route": "/v1/uploads/<upload_id>/parts/<int:number>", "status": 204'
+# The command as it is installed, killed as soon as the service has answered so many parts.
+KILLED = """
+import os, signal, sys, httpx
+left, really = int(sys.argv.pop(1)), httpx.HTTPTransport.handle_request
+def handle(self, request):
+    global left
+    answer = really(self, request)
+    left -= request.method == "PUT"
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return answer
+httpx.HTTPTransport.handle_request = handle
+from lungline.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_server(tmp_path_factory.mktemp("server"), upload_part_bytes=PART) as running:
+        yield running
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "Hong_secret.zip"
+    path.write_bytes(an_archive(4))
+    return path
+
+
+class Line(httpx.HTTPTransport):
+    """A line on which something happens to parts."""
+
+    def __init__(self, happen: Callable[[int, httpx.Request], httpx.Response | None]) -> None:
+        super().__init__()
+        self.puts = 0
+        self._happen = happen
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            self.puts += 1
+            answer = self._happen(self.puts, request)
+            if answer is not None:
+                return answer
+        return super().handle_request(request)
+
+
+def client(server: Server, state: Path, line: Line | None = None) -> LunglineClient:
+    return LunglineClient(
+        server.settings.url, retry=QUICK, transport=line, state_dir=state, upload_above=1_000_000
+    )
+
+
+def parts_taken(server: Server) -> int:
+    return server.log.read_text().count(PUT_PART)
+
+
+def stored(server: Server, job_id: str) -> bytes:
+    job = server.repository.jobs.get(DEFAULT_TENANT, job_id)
+    return server.store.get(str(job.archive_key))
+
+
+def remembered(state: Path) -> list[Path]:
+    return [path for path in state.rglob("*") if path.is_file()]
+
+
+def test_a_killed_command_goes_on_where_it_was(server: Server, tmp_path: Path) -> None:
+    path, state = tmp_path / "Hong_secret.zip", tmp_path / "state"
+    data = an_archive(14)
+    path.write_bytes(data)
+    assert len(data) > 64_000_000
+    settings = server.settings.model_copy(update={"state_dir": state})
+    environment = environment_of(settings) | {"PYTHONPATH": str(REPOSITORY)}
+    before = parts_taken(server)
+    options = {"env": environment, "capture_output": True, "text": True, "check": False}
+
+    # Given a command that is killed when some parts have arrived
+    command = ["submit", path, "--name", "night"]
+    killed = subprocess.run([sys.executable, "-c", KILLED, "5", *command], **options)
+    assert killed.returncode == -signal.SIGKILL
+    (memory,) = remembered(state)
+    assert "Hong" not in str(memory) + memory.read_text()
+    upload_id = json.loads(memory.read_text())["upload_id"]
+    arrived = server.http.get(f"/v1/uploads/{upload_id}").json()["parts"]
+    assert 5 <= len(arrived) < 14
+
+    # If the same command is given again
+    done = subprocess.run([sys.executable, "-m", "lungline", *command], **options)
+
+    # Then it sends only what is missing
+    assert done.returncode == 0, done.stderr
+    assert "Going on with an earlier upload" in done.stderr
+    assert "14 parts have arrived" in done.stderr
+    assert parts_taken(server) - before == 14
+    job_id = done.stdout.strip()
+    assert stored(server, job_id) == data
+    job = server.repository.jobs.get(DEFAULT_TENANT, job_id)
+    assert job.name == "night"
+    assert remembered(state) == []
+
+
+def test_a_command_killed_before_it_knew_its_job_makes_no_second_one(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+
+    class Cut(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            answer = super().handle_request(request)
+            if request.url.path == "/v1/jobs":
+                raise KeyboardInterrupt
+            return answer
+
+    with client(server, state) as lungline:
+        lungline._transport._http._transport = Cut()
+        with pytest.raises(KeyboardInterrupt):
+            lungline.submit_archive(archive, JobOptions(name="once"))
+    with client(server, state) as lungline:
+        job = lungline.submit_archive(archive, JobOptions(name="once"))
+        assert [one.id for one in lungline.jobs() if one.name == "once"] == [job.id]
+    assert remembered(state) == []
+
+
+def test_films_of_a_folder_go_in_parts_and_on(server: Server, tmp_path: Path) -> None:
+    folder, state = tmp_path / "films", tmp_path / "state"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"필름-{number}.png").write_bytes(os.urandom(4_000_000 + number))
+    films = gather([folder]).films
+
+    def interrupt(puts: int, request: httpx.Request) -> None:
+        if puts == 3:
+            upload = request.url.path.partition("/parts")[0]
+            while not server.http.get(upload).json()["parts"]:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+    with client(server, state, Line(interrupt)) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_films(films)
+    line = Line(lambda puts, request: None)
+    notes: list[str] = []
+    totals: list[int] = []
+    with client(server, state, line) as lungline:
+        job = lungline.submit_films(films, sent=totals.append, note=notes.append)
+
+    data = stored(server, job.id)
+    archive = zipfile.ZipFile(BytesIO(data))
+    assert archive.namelist() == [film.name for film in films]
+    assert archive.testzip() is None
+    assert len(notes) == 1
+    assert line.puts < -(-len(data) // PART)
+    assert totals[-1] == len(data)
+    assert sorted(totals) == totals
+
+
+def test_a_part_is_sent_again_until_it_arrives(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    def fail(puts: int, request: httpx.Request) -> httpx.Response | None:
+        if puts == 1:
+            raise httpx.ReadError("the line broke")
+        if puts in (2, 3):
+            return httpx.Response(503, json={"code": "store_unavailable"})
+        return httpx.Response(409, json={"code": "upload_busy"}) if puts == 4 else None
+
+    line = Line(fail)
+    with client(server, tmp_path, line) as lungline:
+        job = lungline.submit_archive(archive)
+    assert line.puts == 8
+    assert stored(server, job.id) == archive.read_bytes()
+
+
+def test_a_link_that_is_refused_is_asked_for_anew(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    def spoil(puts: int, request: httpx.Request) -> None:
+        if puts == 1:
+            request.url = request.url.copy_set_param("signature", "0" * 64)
+
+    with client(server, tmp_path, Line(spoil)) as lungline:
+        job = lungline.submit_archive(archive)
+    assert stored(server, job.id) == archive.read_bytes()
+
+
+def test_links_that_are_refused_for_good_end_the_command(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    def spoil(puts: int, request: httpx.Request) -> None:
+        request.url = request.url.copy_set_param("signature", "0" * 64)
+
+    with client(server, tmp_path, Line(spoil)) as lungline, pytest.raises(ServiceError) as caught:
+        lungline.submit_archive(archive)
+    assert caught.value.code == "link_invalid"
+    assert len(remembered(tmp_path / "uploads")) == 1  # to be resumed
+
+
+def test_a_service_that_stays_away_ends_the_command(
+    server: Server, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_module, "PATIENCE_SECONDS", 0.0)
+    line = Line(lambda puts, request: httpx.Response(503, json={"detail": "Away."}))
+    with client(server, tmp_path, line) as lungline, pytest.raises(ServiceError, match="Away"):
+        lungline.submit_archive(archive)
+
+
+def test_a_file_that_changes_is_not_submitted(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    jobs = len(server.repository.jobs.page(DEFAULT_TENANT, limit=1000).items)
+
+    def change(sent: int) -> None:
+        os.utime(archive, ns=(1, 1))
+
+    with (
+        client(server, tmp_path) as lungline,
+        pytest.raises(InputUnusable, match="changed while it was sent"),
+    ):
+        lungline.submit_archive(archive, sent=change)
+    assert len(server.repository.jobs.page(DEFAULT_TENANT, limit=1000).items) == jobs
+
+
+def test_a_remembered_upload_that_has_gone_is_begun_anew(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    def interrupt(puts: int, request: httpx.Request) -> None:
+        raise KeyboardInterrupt
+
+    with client(server, tmp_path, Line(interrupt)) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_archive(archive)
+    (memory,) = remembered(tmp_path / "uploads")
+    upload_id = json.loads(memory.read_text())["upload_id"]
+    assert server.http.delete(f"/v1/uploads/{upload_id}").status_code == 204
+    with client(server, tmp_path) as lungline:
+        job = lungline.submit_archive(archive)
+    assert stored(server, job.id) == archive.read_bytes()
+
+
+def test_what_is_no_archive_is_refused_in_one_line(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "films.zip"
+    path.write_bytes(os.urandom(1_500_000))
+    with client(server, tmp_path) as lungline, pytest.raises(ServiceError) as caught:
+        lungline.submit_archive(path)
+    assert (caught.value.code, "\n" in caught.value.message) == ("archive_unreadable", False)
+    assert remembered(tmp_path / "uploads") == []
+
+
+def test_parts_go_straight_to_s3(archive: Path, tmp_path: Path, s3_settings: Settings) -> None:
+    names = ("s3_bucket", "s3_endpoint_url", "s3_region", "s3_access_key", "s3_secret_key")
+    fields = {name: getattr(s3_settings, name) for name in names}
+    with (
+        running_server(tmp_path, store="s3", upload_part_bytes=PART, **fields) as server,
+        client(server, tmp_path / "state") as lungline,
+    ):
+        job = lungline.submit_archive(archive)
+        assert stored(server, job.id) == archive.read_bytes()
+        assert parts_taken(server) == 0
