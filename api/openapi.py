@@ -57,13 +57,16 @@ _SUBMISSION_DOCUMENT = {
 }
 SUBMISSION = {
     "required": True,
-    "description": "One film, one zip archive, a form, or the id of a complete upload as JSON.",
+    "description": "One film, one archive, a form, or the id of a complete upload as JSON.",
     "content": {
         "application/json": {
             "schema": _SUBMISSION_DOCUMENT,
             "example": {"upload": JOB_ID, "name": "night shift", "priority": "bulk"},
         },
         "application/zip": _BINARY,
+        "application/x-tar": _BINARY,
+        "application/gzip": _BINARY,
+        "application/zstd": _BINARY,
         "application/dicom": _BINARY,
         "image/jpeg": _BINARY,
         "image/png": _BINARY,
@@ -75,7 +78,7 @@ SUBMISSION = {
                     "films": {
                         "type": "array",
                         "items": {"type": "string", "format": "binary"},
-                        "description": "Files under any field name; or a single zip archive.",
+                        "description": "Files under any field name; or a single archive.",
                     },
                     "name": _FIELD,
                     "metadata": _FIELD | {"description": "A JSON object."},

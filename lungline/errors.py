@@ -61,7 +61,7 @@ class UnsupportedContent(ClientError):
 
 
 class NotAnArchive(ClientError):
-    """A body sent as a zip archive that does not begin like one."""
+    """A body sent as an archive that does not begin like one."""
 
     code = "archive_unreadable"
     status = 422
@@ -360,7 +360,7 @@ FILM_CODES: dict[str, str] = {
     "nested_archive": "The entry is an archive inside an archive.",
     "suspicious_ratio": "The entry unpacks to far more than a picture would.",
     "unsupported_compression": "The entry is packed in a way that is not supported.",
-    "special_entry": "The entry is a link or a device, not a file.",
+    "special_entry": "The entry is a link, a device or a sparse file, not a plain one.",
     "missing_object": "The stored film is missing from the object store.",
     "bundle_unusable": "The job's model bundle is missing or damaged where the film was read.",
     "attempts_exhausted": "Reading the film ended its process or failed each time.",
@@ -369,10 +369,11 @@ FILM_CODES: dict[str, str] = {
 
 # Why a job as a whole can fail.
 JOB_CODES: dict[str, str] = {
-    "archive_unreadable": "The archive is not a zip file, or is cut off.",
+    "archive_unreadable": "The archive is no zip or tar, is damaged, or is cut off.",
     "archive_empty": "The archive holds no film.",
     "too_many_entries": "The archive holds more entries than the limit allows.",
     "archive_too_large": "The archive unpacks to more bytes than the limit allows.",
+    "suspicious_ratio": "The archive unpacks to far more than films would.",
     "overlapping_entries": "The archive's entries overlap, as only a zip bomb's do.",
     "attempts_exhausted": "Expanding the archive failed each time.",
     "internal_error": "Something failed inside the service.",

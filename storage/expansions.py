@@ -33,6 +33,7 @@ class Expansion:
         archive_key: Where the object store keeps it.
         archive_size: Its bytes.
         cursor: Entries that earlier slices have committed; go on after them.
+        offset: What the slice before gave as such.
         attempts: Deaths of expanders since the last slice.
     """
 
@@ -43,6 +44,7 @@ class Expansion:
     archive_key: str
     archive_size: int
     cursor: int
+    offset: int | None
     attempts: int
 
 
@@ -87,6 +89,7 @@ class Expansions:
                     JobRow.archive_key,
                     JobRow.archive_size,
                     JobRow.entries_seen,
+                    JobRow.archive_offset,
                     JobRow.expand_attempts,
                 )
             ).one()
@@ -109,6 +112,7 @@ class Expansions:
         entries: Sequence[NewEntry],
         cursor: int,
         entries_total: int | None,
+        offset: int | None = None,
         restore: Restore = cannot_restore,
     ) -> bool:
         """Insert the entries of a slice with their films and move the cursor, in one transaction.
@@ -119,6 +123,7 @@ class Expansions:
             entries: Those of the slice.
             cursor: Entries seen so far, those of this slice being the last.
             entries_total: Entries of the archive; None while unknown.
+            offset: Where the next entry begins, in an archive that is read as a stream.
             restore: Stores films again that a deletion took away meanwhile.
 
         Returns:
@@ -128,7 +133,12 @@ class Expansions:
             update(JobRow)
             .where(JobRow.id == job_id, *_held(lease_id))
             # A slice is progress: only deaths in a row count.
-            .values(entries_seen=cursor, entries_total=entries_total, expand_attempts=0)
+            .values(
+                entries_seen=cursor,
+                entries_total=entries_total,
+                archive_offset=offset,
+                expand_attempts=0,
+            )
             .returning(JobRow.id, JobRow.tenant, JobRow.bundle, JobRow.total)
         )
 

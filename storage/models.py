@@ -155,6 +155,7 @@ class JobRow(Base):
     bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     archive_key: Mapped[str | None]
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
+    archive_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the next entry begins
     entries_seen: Mapped[int] = mapped_column(default=0)
     entries_total: Mapped[int | None]
     entries_accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))

@@ -21,7 +21,8 @@ def analyze() -> None:
     child.current().run(read_batch)
 
 
-@app.task(name=Task.EXPAND)
+# What stands still ends itself (`workers.progress`); this is for what holds even that up.
+@app.task(name=Task.EXPAND, time_limit=6 * 3600)
 def expand() -> None:
     """Spend a permit: expand a piece of one archive."""
     from workers.expand import expand_archive

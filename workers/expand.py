@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from functools import partial
+from typing import Any
 
 from lungline.errors import (
     BrokerUnavailable,
@@ -17,15 +18,19 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
-from workers.archive import ArchiveError, ZipArchive
+from workers.archive import Archive, ArchiveError
 from workers.lease import LeaseKeeper
 from workers.parts import Parts
+from workers.progress import Progress
 from workers.slices import Slice, open_archive, slices
 
 log = get_logger(__name__)
 
 TURN_SECONDS = 30.0
 """An archive is handed back after this long, so that a small one need not wait for a large one."""
+_QUICK_SECONDS = 1.0
+_LONGEST_TURN_SECONDS = 3600.0
+"""A packed tar is unpacked anew up to where it was left; its turns grow with what that takes."""
 
 
 class _Lost(Exception):
@@ -54,9 +59,10 @@ def _work(parts: Parts, expansion: Expansion) -> None:
     """
     expansions, settings = parts.repository.expansions, parts.settings
     renew = partial(expansions.renew, expansion.lease_id, settings.lease_seconds)
+    progress = Progress(renew, settings.batch_hard_limit_seconds)
     try:
-        with LeaseKeeper(renew, settings.lease_renewal_seconds, parts.parent):
-            _expand(parts, expansion)
+        with LeaseKeeper(progress.renew, settings.lease_renewal_seconds, parts.parent) as keeper:
+            _expand(parts, expansion, keeper, progress)
     except _Lost:
         log.info("expansion dropped: cancelled, or another worker has it")
     except ArchiveError as error:
@@ -67,33 +73,48 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         _hand_back(parts, expansion)
         _wait(parts, error)
     except SystemExit:
-        # The parent makes this process end: on shutdown, or because a slice took too long, which
-        # counts an attempt when the lease expires.
+        # The parent makes this process end on shutdown; otherwise an attempt is counted when the
+        # lease expires.
         if parts.stopping():
             _hand_back(parts, expansion)
         raise
 
 
-def _expand(parts: Parts, expansion: Expansion) -> None:
-    archive = open_archive(parts, expansion)
-    turn_ends = time.monotonic() + TURN_SECONDS
+def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: Progress) -> None:
+    def read_range(start: int, length: int) -> bytes:
+        if keeper.lost:
+            raise _Lost
+        data = parts.store.get_range(expansion.archive_key, start, length)
+        progress.made()
+        return data
+
+    begun = time.monotonic()
+    archive = open_archive(parts, expansion, read_range)
+    turn_ends = _turn_ends(begun)
     for piece in slices(parts, expansion, archive):
         _commit(parts, expansion, archive, piece)
-        if piece.cursor < archive.entries_total and (
-            parts.stopping() or time.monotonic() > turn_ends
-        ):
+        progress.made()
+        if not piece.last and (parts.stopping() or time.monotonic() > turn_ends):
             _hand_back(parts, expansion)
             return
     _finish(parts, expansion, None)
 
 
-def _commit(parts: Parts, expansion: Expansion, archive: ZipArchive, piece: Slice) -> None:
+def _turn_ends(begun: float) -> float:
+    """When an archive that is open now, and was not at `begun`, is handed back."""
+    now = time.monotonic()
+    turn = TURN_SECONDS + 4 * max(0.0, now - begun - _QUICK_SECONDS)
+    return now + min(turn, _LONGEST_TURN_SECONDS)
+
+
+def _commit(parts: Parts, expansion: Expansion, archive: Archive[Any], piece: Slice) -> None:
     committed = parts.repository.expansions.commit_slice(
         expansion.lease_id,
         expansion.job_id,
         entries=piece.entries,
         cursor=piece.cursor,
         entries_total=archive.entries_total,
+        offset=piece.offset,
         restore=partial(_store_again, parts, piece),
     )
     if not committed:

@@ -6,8 +6,9 @@ import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any, Self
 
+from lungline.archives import HEAD_BYTES, ArchiveFormat, archive_format
 from lungline.errors import FilmRejected
 from lungline.settings import Settings
 from storage.entries import NewEntry
@@ -15,9 +16,13 @@ from storage.expansions import Expansion
 from storage.intake import FilmIntake, PreparedFilm
 from storage.items import NewItem
 from workers.archive import (
+    Archive,
+    ArchiveError,
     ArchiveLimits,
-    Entry,
     EntryError,
+    Named,
+    RangeReader,
+    TarArchive,
     ZipArchive,
     is_ignored,
     is_no_film,
@@ -28,6 +33,8 @@ FIRST_SLICE = 16
 """Entries of an archive's first slice: few, so that reading starts at once."""
 MOST_ENTRIES = 2_000
 """Entries of a slice, when most of them are no films."""
+MOST_NAME = 1_000
+"""Characters of a name that are kept: archives may hold names of a megabyte."""
 SLICE_BYTES = 32 * 1024 * 1024
 """Films held in memory until they are stored together."""
 SLICE_SECONDS = 5.0
@@ -45,6 +52,8 @@ class Slice:
         films: The good films, to be stored before the entries are committed.
         items: Films, good and bad.
         size: Bytes of the good ones.
+        offset: Where the next entry begins, once the slice is stored; see `Archive.offset`.
+        last: Whether the archive has ended with it.
         ends: When it is committed even if it is not full, by the monotonic clock.
     """
 
@@ -54,27 +63,35 @@ class Slice:
     films: list[PreparedFilm] = field(default_factory=list)
     items: int = 0
     size: int = 0
+    offset: int | None = None
+    last: bool = False
     ends: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
 
-    def ignore(self, entry: Entry, data: bytes | None = None) -> None:
+    def ignore(self, entry: Named, data: bytes | None = None) -> None:
         """Add an entry that nobody means as a film."""
         self._add(entry, data, None)
 
-    def accept(self, entry: Entry, data: bytes, film: PreparedFilm) -> None:
+    def accept(self, entry: Named, data: bytes, film: PreparedFilm) -> None:
         """Add an entry that is a film."""
-        self._add(entry, data, NewItem(entry.name, film.film))
+        self._add(entry, data, NewItem(_shown(entry), film.film))
         self.films.append(film)
         self.size += film.film.size
 
-    def reject(self, entry: Entry, data: bytes | None, error: EntryError | FilmRejected) -> None:
+    def reject(self, entry: Named, data: bytes | None, error: EntryError | FilmRejected) -> None:
         """Add an entry that cannot be read: its item is born failed."""
-        self._add(entry, data, NewItem(entry.name, None, (error.code, error.message)))
+        self._add(entry, data, NewItem(_shown(entry), None, (error.code, error.message)))
 
-    def _add(self, entry: Entry, data: bytes | None, item: NewItem | None) -> None:
+    def _add(self, entry: Named, data: bytes | None, item: NewItem | None) -> None:
         digest = None if data is None else hashlib.sha256(data).hexdigest()
         self.cursor += 1
-        self.entries.append(NewEntry(entry.name, item, entry.size, digest))
+        self.entries.append(NewEntry(_shown(entry), item, entry.size, digest))
         self.items += item is not None
+
+    def stored(self, intake: FilmIntake, archive: Archive[Any]) -> Self:
+        """Store the good films; then the slice can be committed."""
+        intake.store_all(self.films)
+        self.offset = archive.offset
+        return self
 
     @property
     def full(self) -> bool:
@@ -87,15 +104,23 @@ class Slice:
         )
 
 
-def open_archive(parts: Parts, expansion: Expansion) -> ZipArchive:
-    """Open the archive where it lies, by ranged reads.
+def _shown(entry: Named) -> str:
+    """The end of a name too long is kept, as it tells films apart."""
+    return entry.name[-MOST_NAME:]
+
+
+def open_archive(parts: Parts, expansion: Expansion, read_range: RangeReader) -> Archive[Any]:
+    """Open the archive where it lies, by ranged reads; its bytes say of which kind it is.
 
     Raises:
         ArchiveError: It cannot be read as a whole.
         ObjectNotFound: It is gone.
     """
-    read_range = partial(parts.store.get_range, expansion.archive_key)
-    return ZipArchive.open(read_range, expansion.archive_size, archive_limits(parts.settings))
+    size, limits = expansion.archive_size, archive_limits(parts.settings)
+    kind = archive_format(read_range(0, HEAD_BYTES))
+    if kind is None or kind is ArchiveFormat.ZIP:  # a zip may have a program in front
+        return ZipArchive.open(read_range, size, limits)
+    return TarArchive.open(kind, read_range, size, limits, expansion.offset or 0)
 
 
 def archive_limits(settings: Settings) -> ArchiveLimits:
@@ -108,22 +133,33 @@ def archive_limits(settings: Settings) -> ArchiveLimits:
     )
 
 
-def slices(parts: Parts, expansion: Expansion, archive: ZipArchive) -> Iterator[Slice]:
-    """Yield what is still to be committed, in order, in pieces of bounded size and time."""
+def slices(parts: Parts, expansion: Expansion, archive: Archive[Any]) -> Iterator[Slice]:
+    """Yield what is still to be committed, in order, in pieces of bounded size and time.
+
+    Raises:
+        ArchiveError: The archive cannot be read further; what came before has been yielded.
+    """
     intake = FilmIntake(parts.store, parts.settings)
     most = parts.settings.expand_slice
     piece = Slice(expansion.cursor, most if expansion.cursor else min(most, FIRST_SLICE))
-    for entry in archive.entries(expansion.cursor):
-        _take(piece, intake, expansion.tenant, archive, entry)
-        if piece.full:
-            intake.store_all(piece.films)
-            yield piece
-            piece = Slice(piece.cursor, most)
-    intake.store_all(piece.films)
-    yield piece
+    fault = None
+    try:
+        for entry in archive.entries(expansion.cursor):
+            _take(piece, intake, expansion.tenant, archive, entry)
+            if piece.full:
+                yield piece.stored(intake, archive)
+                piece = Slice(piece.cursor, most)
+    except ArchiveError as error:
+        fault = error
+    piece.last = fault is None
+    yield piece.stored(intake, archive)
+    if fault is not None:
+        raise fault
 
 
-def _take(piece: Slice, intake: FilmIntake, tenant: str, archive: ZipArchive, entry: Entry) -> None:
+def _take(
+    piece: Slice, intake: FilmIntake, tenant: str, archive: Archive[Any], entry: Named
+) -> None:
     """Unpack and check one entry."""
     if is_ignored(entry.name):
         piece.ignore(entry)

@@ -12,12 +12,13 @@ from typing import BinaryIO, cast
 from api.context import checked_upload_id
 from api.intake.batches import FilmBatches
 from api.intake.document import Document
-from api.intake.kinds import ARCHIVE_HEAD, Kind, is_archive, is_zip
+from api.intake.kinds import Kind, is_archive
 from api.intake.multipart import FilePart, FormReader, Limits
 from api.intake.names import clean_name
 from api.intake.parameters import Parameters, check_interactive, read_parameters
 from api.intake.spool import Spool
 from api.parts import Parts
+from lungline.archives import HEAD_BYTES
 from lungline.domain import UploadStatus, new_id
 from lungline.errors import (
     ArchiveNotAlone,
@@ -34,7 +35,6 @@ from storage.items import NewItem
 from storage.jobs import Created
 
 FILENAME = "filename"
-_PEEK = 16
 
 log = get_logger(__name__)
 
@@ -87,12 +87,15 @@ class Acceptance:
         """
         fields = {key: value for key, value in query.items() if key != FILENAME}
         parameters = read_parameters(fields, self._settings)
-        head = stream.peek(_PEEK)
+        head = stream.peek(HEAD_BYTES)
         if not head:
-            raise EmptyBody("The body is empty. Send a film, or a zip archive of films.")
-        if kind is Kind.ARCHIVE and not is_zip(head):
-            raise NotAnArchive("The body does not begin like a zip archive.")
-        if kind is Kind.ARCHIVE or (kind is Kind.UNKNOWN and is_zip(head)):
+            raise EmptyBody("The body is empty. Send a film, or an archive of films.")
+        archive = is_archive(head)
+        if kind is Kind.ARCHIVE and not archive:
+            raise NotAnArchive(
+                "The body does not begin like a zip, tar, tar.gz or tar.zst archive."
+            )
+        if archive and kind is not Kind.FILM:
             return self._archive(cast(BinaryIO, stream), parameters, None)
         name = clean_name(query.get(FILENAME, "")) or "film"
         return self._one_film(stream, name, parameters)
@@ -109,7 +112,7 @@ class Acceptance:
         upload_id = checked_upload_id(document.upload_id)
         upload = self._parts.repository.uploads.get(self._tenant, upload_id)
         if upload.status is UploadStatus.COMPLETE:
-            head = self._parts.store.get_range(upload.object_key, 0, ARCHIVE_HEAD)
+            head = self._parts.store.get_range(upload.object_key, 0, HEAD_BYTES)
             if not is_archive(head):
                 raise NotAnArchive("The upload does not begin like an archive of films.")
         created = self._parts.repository.jobs.create_with_archive(
@@ -238,6 +241,6 @@ def _only(files: Iterable[FilePart]) -> FilePart:
     first, *others = files
     if others:
         raise ArchiveNotAlone(
-            "A zip archive must be the only file of its request. Send it alone, or send its films."
+            "An archive must be the only file of its request. Send it alone, or send its films."
         )
     return first

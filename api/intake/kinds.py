@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from enum import Enum, auto
 
+from lungline.archives import archive_format
 from lungline.errors import UnsupportedContent
 
-_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-"""A local file header, the end of an empty archive, a spanned archive's mark (APPNOTE 4.3)."""
-_ZIP_TYPES = frozenset({"application/zip", "application/x-zip-compressed", "application/x-zip"})
-ARCHIVE_HEAD = 512
-"""Bytes that tell an archive of any kind; a tar says so at the end of its first 512."""
+_ARCHIVE_TYPES = frozenset(
+    {
+        "application/zip",
+        "application/x-zip-compressed",
+        "application/x-zip",
+        "application/x-tar",
+        "application/gzip",
+        "application/x-gzip",
+        "application/zstd",
+    }
+)
 TAKEN = (
-    "multipart/form-data, application/json, application/zip, application/dicom, image/jpeg, "
-    "image/png or application/octet-stream"
+    "multipart/form-data, application/json, application/zip, application/x-tar, application/gzip, "
+    "application/zstd, application/dicom, image/jpeg, image/png or application/octet-stream"
 )
 
 
@@ -35,7 +42,7 @@ def kind_of(mimetype: str) -> Kind:
     """
     if mimetype == "multipart/form-data":
         return Kind.MULTIPART
-    if mimetype in _ZIP_TYPES:
+    if mimetype in _ARCHIVE_TYPES:
         return Kind.ARCHIVE
     if mimetype == "application/dicom" or mimetype.startswith("image/"):
         return Kind.FILM
@@ -45,10 +52,5 @@ def kind_of(mimetype: str) -> Kind:
 
 
 def is_archive(head: bytes) -> bool:
-    """Whether these first bytes, `ARCHIVE_HEAD` of them, are those of an archive that is taken."""
-    return is_zip(head)
-
-
-def is_zip(head: bytes) -> bool:
-    """Whether these first bytes are a zip archive's."""
-    return head.startswith(_ZIP_STARTS)
+    """Whether these first bytes, `HEAD_BYTES` of them, are those of an archive that is taken."""
+    return archive_format(head) is not None

@@ -20,14 +20,14 @@ from werkzeug.sansio.multipart import (
 )
 
 from api.intake.body import CHUNK
-from api.intake.kinds import is_zip
+from api.intake.kinds import is_archive
 from api.intake.names import clean_name
 from api.intake.spool import Slice, SliceWriter, Spool
+from lungline.archives import HEAD_BYTES
 from lungline.errors import InvalidParameter, MalformedBody, TooManyFilms
 
 _DECODER_BUFFER = 4 * CHUNK  # part headers and the preamble must fit
 _MOST_FIELDS = 16
-_HEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FilePart:
         name: As the client gave it, fit to be shown.
         content: Where its bytes are.
         received: Bytes that came; more than `content.size` when the file is above the limit.
-        archive: Whether it is a zip archive.
+        archive: Whether it is an archive of films.
     """
 
     name: str
@@ -156,15 +156,15 @@ class _FileWriter:
         self._writer = SliceWriter(spool)
 
     def write(self, data: bytes) -> None:
-        self._head += data[: _HEAD - len(self._head)]
-        self._writer.write(data, None if is_zip(self._head) else self._film_bytes)
+        self._head += data[: HEAD_BYTES - len(self._head)]
+        self._writer.write(data, None if is_archive(self._head) else self._film_bytes)
 
     def end(self, form: Form) -> None:
         received = self._writer.received
         if not self._name and not received:
             return  # a browser's file field in which nothing was chosen
         name = clean_name(self._name) or "film"
-        form.files.append(FilePart(name, self._writer.done(), received, is_zip(self._head)))
+        form.files.append(FilePart(name, self._writer.done(), received, is_archive(self._head)))
 
 
 def _events(decoder: MultipartDecoder, stream: BinaryIO) -> Iterator[Event]:

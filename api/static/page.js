@@ -57,19 +57,19 @@ async function walk(entry, folder = "") {
 const chosen = (list) =>
   [...list].map((file) => ({ file, name: file.webkitRelativePath || file.name }));
 const hidden = ({ name }) => name.split("/").some((part) => part.startsWith(".") || part === "Thumbs.db");
-const isZip = ({ file }) => /\.zip$/i.test(file.name) || file.type === "application/zip";
+const isArchive = ({ file }) => /\.(zip|tar|tgz|tzst|gz|zst)$/i.test(file.name) || file.type === "application/zip";
 
 function check(files) {
   const bytes = files.reduce((sum, { file }) => sum + file.size, 0);
   if (!files.length) throw new Problem("There is no film among these files.");
-  if (files.some(isZip) && files.length > 1) throw new Problem("Send a zip archive alone, without other files.");
+  if (files.some(isArchive) && files.length > 1) throw new Problem("Send an archive alone, without other files.");
   if (files.length > MAX_FILMS) throw new Problem(`These are ${files.length} films; at most ${MAX_FILMS} go at once. Pack them into a zip archive.`);
   if (bytes > MAX_BODY) throw new Problem(`These files are larger than ${Math.round(MAX_BODY / 2 ** 20)} MiB together, the limit. Send them in parts.`);
 }
 
 function request(files) {
   const label = files.length === 1 ? files[0].name : `${files.length} films`;
-  if (isZip(files[0])) {
+  if (isArchive(files[0])) {
     const query = new URLSearchParams({ name: label.slice(-200) });
     return { path: `/v1/jobs?${query}`, body: files[0].file, type: "application/zip" };
   }

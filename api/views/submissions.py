@@ -76,8 +76,8 @@ _ERRORS = problems(
 def submit_job() -> Answer | Response:
     """Submit films or an archive.
 
-    The body is one film, one zip archive, or a form with one or many films or a single archive; or
-    JSON that names a complete upload.
+    The body is one film, one archive (zip, tar, tar.gz, tar.zst), or a form with one or many films
+    or a single archive; or JSON that names a complete upload.
     A film that cannot be taken does not stop the others of a form: its item fails with a code.
     With an `Idempotency-Key` the same request gives the same job, however often it is sent.
     With `Prefer: wait=N` a request of one film is answered 200 with its item, findings and all,

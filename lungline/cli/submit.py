@@ -24,7 +24,7 @@ lungline submit film.png --watch
 
 lungline submit ward-3/ more/ --name "night shift" --watch
 
-lungline submit films.zip --priority bulk
+lungline submit films.zip more.tar.gz --priority bulk
 
 lungline submit films/ --json | jq -r .id
 """
@@ -42,7 +42,9 @@ class PriorityName(StrEnum):
 def submit(
     paths: Annotated[
         list[Path],
-        typer.Argument(help="Films (JPEG, PNG, DICOM), folders of films, zip archives."),
+        typer.Argument(
+            help="Films (JPEG, PNG, DICOM), folders of films, archives of films (zip, tar)."
+        ),
     ],
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Wait until the films are read.")

@@ -143,10 +143,10 @@ class LunglineClient:
         sent: Sent = _ignore,
         note: Note = _unnoted,
     ) -> Job:
-        """Submit a zip of films as one job, as it is; a large one in parts.
+        """Submit an archive of films as one job, as it is; a large one in parts.
 
         Args:
-            path: The zip file.
+            path: A zip, tar, tar.gz or tar.zst.
             options: Of the job.
             sent: Told how many bytes were sent so far; a repeated request begins again.
             note: Told what people may want to know, such as that an upload goes on.
@@ -158,6 +158,7 @@ class LunglineClient:
         size = path.stat().st_size
         if size > self._upload_above:
             return self._upload(FileSource(path, size), path.name, options, sent, note)
+        # The service looks for itself which kind of archive it is.
         return self._submit(body, "application/zip", options, path.name, size)
 
     def job(self, job_id: str) -> Job:

@@ -8,12 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lungline.archives import HEAD_BYTES, archive_format
 from lungline.client.errors import InputUnusable
-from lungline.filenames import is_called_archive, is_called_film, is_hidden, suffix_of
+from lungline.filenames import (
+    ARCHIVE_SUFFIXES,
+    is_called_archive,
+    is_called_film,
+    is_hidden,
+    suffix_of,
+)
 
 # No radiograph comes near; what does is something else, and would be held in memory.
 LARGEST_FILM_BYTES = 1 << 30
-HEAD_BYTES = 132
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Inputs:
 
     Attributes:
         films: In the order of the paths, by name within a folder.
-        archives: Zip files that were named themselves.
+        archives: Archives that were named themselves.
         skipped: Why files below folders were left out, and how often.
     """
 
@@ -58,7 +64,7 @@ def gather(paths: Sequence[Path]) -> Inputs:
     paths each name begins with its folder's name, so that no two are alike.
 
     Raises:
-        InputUnusable: A path does not exist, cannot be read, or is neither folder, film nor zip.
+        InputUnusable: A path does not exist, cannot be read, or is of no use.
     """
     inputs = Inputs()
     folders = [path for path in paths if path.is_dir()]
@@ -81,14 +87,14 @@ def _named_film(path: Path) -> FilmFile:
     reason = _why_not_a_film(path)
     if reason:
         raise InputUnusable(
-            f"{path}: {reason}; submit films (JPEG, PNG, DICOM), folders of films or zip archives"
+            f"{path}: {reason}; submit films (JPEG, PNG, DICOM), folders or archives of films"
         )
     return FilmFile(path, _readable(path.name), path.stat().st_size)
 
 
 def _is_archive(path: Path) -> bool:
     head = _head(path)
-    return suffix_of(path.name) == ".zip" or head[:4] in {b"PK\3\4", b"PK\5\6"}
+    return suffix_of(path.name) in ARCHIVE_SUFFIXES or archive_format(head) is not None
 
 
 def _head(path: Path) -> bytes:

@@ -1,17 +1,23 @@
-"""Small zip files made on the spot: honest ones, and hostile ones of every kind.
+"""Small archives made on the spot: honest ones, and hostile ones of every kind.
 
-`raw_zip` writes whatever it is told, also what no zip program would.
+`raw_zip` and `tar_block` write whatever they are told, also what no program would.
 """
 
 from __future__ import annotations
 
+import gzip
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
+import zstandard
+
+from lungline.archives import ArchiveFormat
 from tests.factories import films
 
 STORED, DEFLATED = 0, 8
@@ -65,6 +71,62 @@ def zip_of(films_by_name: Mapping[str, bytes], *, compressed: bool = False) -> b
 def zip_of_films(count: int, *, first_seed: int = 0) -> bytes:
     """An honest archive of `count` JPEG films with distinct bytes."""
     return zip_of({f"films/{n:05}.jpg": films.jpeg(first_seed + n) for n in range(count)})
+
+
+def packed(data: bytes, kind: ArchiveFormat) -> bytes:
+    """A tar archive as it is, or packed."""
+    if kind is ArchiveFormat.TAR_GZIP:
+        return gzip.compress(data, 1, mtime=0)
+    return zstandard.compress(data) if kind is ArchiveFormat.TAR_ZSTD else data
+
+
+def tar_of(
+    films_by_name: Mapping[str, bytes], kind: ArchiveFormat = ArchiveFormat.TAR, **how: Any
+) -> bytes:
+    """An honest tar of these files; `how` goes to `tarfile.open`."""
+    stream = BytesIO()
+    with tarfile.open(fileobj=stream, mode="w", **how) as archive:
+        for name, data in films_by_name.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, BytesIO(data))
+    return packed(stream.getvalue(), kind)
+
+
+def tar_of_films(count: int, kind: ArchiveFormat = ArchiveFormat.TAR) -> bytes:
+    """An honest tar of `count` JPEG films with distinct bytes."""
+    return tar_of({f"films/{n:05}.jpg": films.jpeg(n) for n in range(count)}, kind)
+
+
+def tar_block(
+    name: bytes,
+    data: bytes = b"",
+    kind: bytes = b"0",
+    size: bytes | None = None,
+    fill: Mapping[int, bytes] | None = None,
+) -> bytes:
+    """One header with its data, padded.
+
+    Args:
+        name: At most 100 bytes.
+        data: What follows the header.
+        kind: The type flag.
+        size: The size field, 12 bytes; by default the true one.
+        fill: Bytes of the header by where they go.
+    """
+    block = bytearray(512)
+    size = b"%011o\0" % len(data) if size is None else size
+    fields = {0: name, 100: b"0000644\0", 124: size, 156: kind, 257: b"ustar\x0000"}
+    for place, value in (fields | dict(fill or {})).items():
+        block[place : place + len(value)] = value
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block) + data + bytes(-len(data) % 512)
+
+
+def raw_tar(*blocks: bytes) -> bytes:
+    """A tar of such headers, with its end."""
+    return b"".join(blocks) + bytes(1024)
 
 
 def raw_zip(entries: Sequence[RawEntry], *, comment: bytes = b"", prefix: bytes = b"") -> bytes:

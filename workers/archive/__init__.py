@@ -1,19 +1,24 @@
-"""Zip archives that lie in the object store: listed and unpacked by ranged reads, trusting nothing.
+"""Archives that lie in the object store, unpacked entry by entry by ranged reads, trusting nothing.
 
-Neither the archive nor its directory is ever held whole, in memory or on disk.
+Neither an archive nor its directory is ever held whole, in memory or on disk.
 """
 
+from workers.archive.base import Archive, Named
 from workers.archive.errors import ArchiveError, EntryError
 from workers.archive.limits import ArchiveLimits
 from workers.archive.names import is_ignored, is_no_film
-from workers.archive.records import Entry
+from workers.archive.source import RangeReader
+from workers.archive.tar import TarArchive
 from workers.archive.zip import ZipArchive
 
 __all__ = [
+    "Archive",
     "ArchiveError",
     "ArchiveLimits",
-    "Entry",
     "EntryError",
+    "Named",
+    "RangeReader",
+    "TarArchive",
     "ZipArchive",
     "is_ignored",
     "is_no_film",

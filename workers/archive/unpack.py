@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 
+from lungline.archives import HEAD_BYTES, archive_format
 from workers.archive.errors import EntryError, corrupt
 from workers.archive.limits import ArchiveLimits
 from workers.archive.names import is_unsafe
@@ -20,17 +21,8 @@ from workers.archive.source import Source
 
 _LOCAL_EXTRA = 64
 """Extra fields of a local header, guessed: with this much read along, one read is mostly enough."""
-_ARCHIVES = (
-    b"PK\x03\x04",
-    b"PK\x05\x06",
-    b"\x1f\x8b\x08",
-    b"7z\xbc\xaf\x27\x1c",
-    b"Rar!\x1a\x07",
-    b"\xfd7zXZ\x00",
-    b"\x28\xb5\x2f\xfd",
-    b"BZh",
-)
-_TAR_MARK, _TAR_AT = b"ustar", 257
+_OTHER_ARCHIVES = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\xfd7zXZ\x00", b"BZh")
+"""Those that are taken apart nowhere: 7z, RAR, xz, bzip2."""
 
 
 def check_entry(entry: Entry, limits: ArchiveLimits) -> None:
@@ -40,10 +32,8 @@ def check_entry(entry: Entry, limits: ArchiveLimits) -> None:
         EntryError: `unsafe_name`, `special_entry`, `encrypted_entry`, `unsupported_compression`,
             `too_large`, `suspicious_ratio`.
     """
-    if is_unsafe(entry.name):
-        raise EntryError("unsafe_name", "The entry's name leads outside the archive.")
-    if entry.special:
-        raise EntryError("special_entry", "The entry is a link or a device, not a file.")
+    check_name(entry.name)
+    check_special(entry.special)
     if entry.encrypted:
         raise EntryError(
             "encrypted_entry", "The entry is encrypted. Pack the archive without a password."
@@ -53,12 +43,7 @@ def check_entry(entry: Entry, limits: ArchiveLimits) -> None:
             "unsupported_compression",
             f"The entry is packed by method {entry.method}; stored and deflated ones are read.",
         )
-    if max(entry.size, entry.packed) > limits.max_entry_bytes:
-        raise EntryError(
-            "too_large",
-            f"The entry has {max(entry.size, entry.packed):,} bytes; at most "
-            f"{limits.max_entry_bytes:,} are taken.",
-        )
+    check_bytes(max(entry.size, entry.packed), limits)
     if entry.size > max(limits.small_bytes, limits.max_ratio * entry.packed):
         raise EntryError(
             "suspicious_ratio",
@@ -82,11 +67,39 @@ def unpack_entry(source: Source, base: int, entry: Entry) -> bytes:
         raise EntryError(
             "wrong_checksum", "The entry does not match its own checksum. Pack the archive again."
         )
-    if data.startswith(_ARCHIVES) or data[_TAR_AT : _TAR_AT + len(_TAR_MARK)] == _TAR_MARK:
+    refuse_archive(data)
+    return data
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that leads out: `unsafe_name`."""
+    if is_unsafe(name):
+        raise EntryError("unsafe_name", "The entry's name leads outside the archive.")
+
+
+def check_special(special: bool) -> None:
+    """Refuse what is no plain file: `special_entry`."""
+    if special:
+        raise EntryError(
+            "special_entry", "The entry is a link, a device or a sparse file, not a plain one."
+        )
+
+
+def check_bytes(size: int, limits: ArchiveLimits) -> None:
+    """Refuse what is larger than any film: `too_large`."""
+    if size > limits.max_entry_bytes:
+        raise EntryError(
+            "too_large",
+            f"The entry has {size:,} bytes; at most {limits.max_entry_bytes:,} are taken.",
+        )
+
+
+def refuse_archive(data: bytes) -> None:
+    """Refuse an archive inside the archive, of whatever kind: `nested_archive`."""
+    if data.startswith(_OTHER_ARCHIVES) or archive_format(data[:HEAD_BYTES]) is not None:
         raise EntryError(
             "nested_archive", "The entry is an archive itself. Send it by itself, or its films."
         )
-    return data
 
 
 def _packed(source: Source, start: int, entry: Entry) -> bytes:

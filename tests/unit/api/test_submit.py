@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lungline.archives import ArchiveFormat
 from lungline.domain import DEFAULT_TENANT
 from lungline.errors import DatabaseUnavailable, StoreUnavailable
 from tests.factories import archives, films
@@ -78,9 +79,18 @@ def test_a_raw_film_becomes_a_job_of_one(
     assert (item["name"], item["film"]["format"], item["status"]) == ("x.film", kind, "queued")
 
 
-@pytest.mark.parametrize("content_type", [ZIP, "application/octet-stream", None])
-def test_an_archive_is_stored_to_be_expanded(content_type: str | None, api: Service) -> None:
-    data = archives.zip_of_films(3)
+ARCHIVES = [
+    archives.zip_of_films(3),
+    *(archives.tar_of_films(3, kind) for kind in list(ArchiveFormat)[1:]),
+]
+TYPES = [ZIP, "application/x-tar", "application/gzip", "application/zstd"]
+
+
+@pytest.mark.parametrize("content_type", [*TYPES, "application/octet-stream", None])
+@pytest.mark.parametrize("data", ARCHIVES, ids=list(ArchiveFormat))
+def test_an_archive_is_stored_to_be_expanded(
+    data: bytes, content_type: str | None, api: Service
+) -> None:
     if content_type is None:
         answer = api.submit(("films.zip", data))
     else:
@@ -88,7 +98,8 @@ def test_an_archive_is_stored_to_be_expanded(content_type: str | None, api: Serv
     assert answer.status_code == 202
     job = answer.get_json()
     assert (job["status"], job["source"]) == ("expanding", "archive")
-    assert job["expansion"] == {"entries_seen": 0, "entries_total": None}
+    counts = {"accepted": 0, "duplicate": 0, "ignored": 0, "rejected": 0}
+    assert job["expansion"] == {"entries_seen": 0, "entries_total": None} | counts
     (key,) = objects(api)
     assert key.startswith(f"{DEFAULT_TENANT}/uploads/")
     assert api.parts.store.get(key) == data

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from lungline.archives import ArchiveFormat
 from lungline.client import InputUnusable, gather
-from tests.factories import films
+from tests.factories import archives, films
 
 JPEG = films.jpeg(0)
 
@@ -82,12 +83,12 @@ def test_several_paths_get_names_of_their_own(tmp_path: Path) -> None:
 
 def test_archives_are_known_by_name_or_by_their_first_bytes(tmp_path: Path) -> None:
     write(tmp_path, "cut.ZIP", data=b"not a zip at all")
+    (tmp_path / "packed").write_bytes(archives.tar_of_films(1, ArchiveFormat.TAR_ZSTD))
+    write(tmp_path, "more.tar.gz", data=b"whatever it is")
     write(tmp_path, "films.bin", data=b"PK\3\4rest")
 
-    assert gather([tmp_path / "cut.ZIP", tmp_path / "films.bin"]).archives == [
-        tmp_path / "cut.ZIP",
-        tmp_path / "films.bin",
-    ]
+    named = [tmp_path / name for name in ("cut.ZIP", "packed", "more.tar.gz", "films.bin")]
+    assert gather(named).archives == named
 
 
 @pytest.mark.parametrize(

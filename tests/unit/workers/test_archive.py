@@ -189,7 +189,7 @@ BAD: Mapping[str, tuple[RawEntry, str]] = {
     "device": (RawEntry(b"a", b"x", external=0o020644 << 16), "special_entry"),
     "pipe": (RawEntry(b"a", b"x", external=0o010644 << 16), "special_entry"),
     "gzip": (RawEntry(b"a", b"\x1f\x8b\x08" + bytes(20)), "nested_archive"),
-    "tar": (RawEntry(b"a", bytes(257) + b"ustar" + bytes(200)), "nested_archive"),
+    "tar": (RawEntry(b"a", archives.tar_of({"a": b"x"})), "nested_archive"),
     "claims less": (RawEntry(b"a", b"x" * 100, size=50), "corrupt_entry"),
     "claims more": (RawEntry(b"a", b"x" * 100, size=150), "corrupt_entry"),
     "stored, two sizes": (RawEntry(b"a", b"x" * 100, method=STORED, size=50), "corrupt_entry"),

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from functools import partial
 
 import pytest
 
+from lungline.archives import ArchiveFormat
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from tests.factories import archives, films
 from tests.factories.services import service
@@ -11,6 +14,7 @@ from tests.factories.uploads import complete
 from workers import backoff, expand
 from workers.analyze import read_batch
 from workers.expand import expand_archive
+from workers.progress import STALLED, Progress
 from workers.slices import FIRST_SLICE
 from workers.sweep import sweep
 
@@ -22,6 +26,12 @@ def _same(settings):
         "store_dir": settings.objects_dir,
         "bundle": "paediatric-pneumonia",
     }
+
+
+KINDS = [
+    archives.zip_of_films,
+    *(partial(archives.tar_of_films, kind=kind) for kind in list(ArchiveFormat)[1:]),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -172,6 +182,8 @@ def test_every_entry_is_accounted_for(make):
     [
         (b"no zip at all" * 100, "archive_unreadable"),
         (archives.zip_of({}), "archive_empty"),
+        (archives.tar_of({"notes.txt": b"x"}), "archive_empty"),
+        (archives.tar_of({}, ArchiveFormat.TAR_ZSTD), "archive_empty"),
         (archives.zip_of({"folder/.DS_Store": b"x", "notes.txt": b"x"}), "archive_empty"),
         (archives.zip_of_films(3)[:-30], "archive_unreadable"),
     ],
@@ -196,6 +208,72 @@ def test_an_archive_that_is_gone_fails_the_job(make):
     assert desk.job(job).error_code == "archive_unreadable"
 
 
+@pytest.mark.parametrize("kind", list(ArchiveFormat)[1:])
+def test_films_in_front_of_the_damage_are_kept(make, kind):
+    parts, desk = make(expand_slice=5)
+    whole = archives.tar_of_films(12)
+    job = desk.submit_archive(archives.packed(whole[: len(whole) * 2 // 3], kind))
+
+    expand_archive(parts)
+    while read_batch(parts):
+        parts.writer.wait()
+
+    job = desk.job(job)
+    assert (job.status, job.error_code) == (JobStatus.COMPLETED_WITH_ERRORS, "archive_unreadable")
+    page = desk.repository.entries.page(job.tenant, job.id, limit=100)
+    assert [entry.name for entry in page.items] == [
+        f"films/{number:05}.jpg" for number in range(len(page.items))
+    ]
+    assert (job.succeeded, job.entries_total) == (job.entries_accepted, None)
+    assert 5 < job.succeeded < 12
+
+
+def test_who_is_cancelled_while_going_to_the_place_stops(make, monkeypatch):
+    """A long packed archive takes minutes to unpack up to where it was left."""
+    parts, desk = make(expand_slice=5, lease_seconds=60.0, lease_renewal_seconds=0.1)
+    job = desk.submit_archive(archives.tar_of_films(12, ArchiveFormat.TAR_GZIP))
+    get_range, lost = parts.store.get_range, threading.Event()
+    renew = parts.repository.expansions.renew
+
+    def cancel_first(*arguments):
+        desk.repository.jobs.cancel(job.tenant, job.id)
+        assert lost.wait(60)
+        return get_range(*arguments)
+
+    def renewed(*arguments):
+        held = renew(*arguments)
+        if not held:
+            threading.Timer(0.05, lost.set).start()
+        return held
+
+    monkeypatch.setattr(parts.store, "get_range", cancel_first)
+    monkeypatch.setattr(parts.repository.expansions, "renew", renewed)
+
+    assert expand_archive(parts)
+
+    assert desk.job(job).status is JobStatus.CANCELLED
+    assert desk.items(job) == []
+
+
+def test_what_stands_still_is_ended():
+    ended = []
+    progress = Progress(lambda: True, 0.0, ended.append)
+    hopeful = Progress(lambda: True, 600.0, ended.append)
+
+    assert hopeful.renew()
+    assert ended == []
+    progress.renew()
+    assert ended == [STALLED]
+
+
+def test_turns_grow_with_what_going_on_costs(monkeypatch):
+    monkeypatch.setattr(expand.time, "monotonic", lambda: 1000.0)
+
+    assert expand._turn_ends(999.5) == 1000.0 + expand.TURN_SECONDS
+    assert expand._turn_ends(899.0) == 1000.0 + expand.TURN_SECONDS + 400.0
+    assert expand._turn_ends(-90_000.0) == 1000.0 + 3600.0
+
+
 def test_an_archive_with_too_many_entries_fails_the_job(make):
     parts, desk = make(max_archive_entries=2)
     job = desk.submit_archive(archives.zip_of_films(3))
@@ -205,10 +283,11 @@ def test_an_archive_with_too_many_entries_fails_the_job(make):
     assert desk.job(job).error_code == "too_many_entries"
 
 
-def test_a_turn_ends_and_the_next_goes_on_at_the_cursor(make, monkeypatch):
+@pytest.mark.parametrize("pack", KINDS)
+def test_a_turn_ends_and_the_next_goes_on_at_the_cursor(make, monkeypatch, pack):
     monkeypatch.setattr(expand, "TURN_SECONDS", 0.0)
     parts, desk = make(expand_slice=5)
-    job = desk.submit_archive(archives.zip_of_films(12))
+    job = desk.submit_archive(pack(12))
 
     expand_archive(parts)
     assert desk.job(job).entries_seen == 5
@@ -216,13 +295,14 @@ def test_a_turn_ends_and_the_next_goes_on_at_the_cursor(make, monkeypatch):
     expand_archive(parts)
 
     job = desk.job(job)
-    assert (job.status, job.total) == (JobStatus.RUNNING, 12)
+    assert (job.status, job.total, job.entries_total) == (JobStatus.RUNNING, 12, 12)
     assert [item.seq for item in desk.items(job)] == list(range(12))
 
 
-def test_a_crash_loses_no_committed_slice_and_repeats_none(make, monkeypatch):
+@pytest.mark.parametrize("pack", KINDS)
+def test_a_crash_loses_no_committed_slice_and_repeats_none(make, monkeypatch, pack):
     parts, desk = make(expand_slice=5, lease_seconds=60.0)
-    job = desk.submit_archive(archives.zip_of_films(12))
+    job = desk.submit_archive(pack(12))
     commit, calls = parts.repository.expansions.commit_slice, []
 
     def crash_at_second(*arguments, **slices):
@@ -242,12 +322,15 @@ def test_a_crash_loses_no_committed_slice_and_repeats_none(make, monkeypatch):
 
     job = desk.job(job)
     assert (job.status, job.total, job.entries_seen) == (JobStatus.RUNNING, 12, 12)
-    assert len({item.name for item in desk.items(job)}) == 12
+    items = desk.items(job)
+    assert [item.name for item in items] == [f"films/{n:05}.jpg" for n in range(12)]
+    assert len({item.film.sha256 for item in items}) == 12
 
 
-def test_a_cancelled_job_is_not_expanded_further(make, monkeypatch):
+@pytest.mark.parametrize("pack", KINDS)
+def test_a_cancelled_job_is_not_expanded_further(make, monkeypatch, pack):
     parts, desk = make(expand_slice=5)
-    job = desk.submit_archive(archives.zip_of_films(12))
+    job = desk.submit_archive(pack(12))
     commit, calls = parts.repository.expansions.commit_slice, []
 
     def cancel_first(*arguments, **slices):
