@@ -17,6 +17,7 @@ from ml.evaluation.calibration import (
     fit_temperature,
     operating_thresholds,
     question_temperatures,
+    youden_threshold,
 )
 from ml.evaluation.metrics import calibration_error, sensitivity_specificity
 from ml.export import KERAS_FILE, OPENVINO_FILE
@@ -137,10 +138,16 @@ def calibrate(logits: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]) 
     """
     truth, hard = logits["perturbed"]
     temperature = fit_temperature(truth, hard)
-    thresholds = operating_thresholds(truth, softmax(hard / temperature))
+    probability = softmax(hard / temperature)
+    thresholds = operating_thresholds(truth, probability)
     validation = {
         part: _figures(labels, values, temperature, thresholds[0])
         for part, (labels, values) in logits.items()
+    }
+    youden = youden_threshold(truth > 0, 1.0 - probability[:, 0])
+    validation["perturbed"] |= {
+        "threshold_sensitivity_95": round(1.0 - thresholds[0], 4),
+        "threshold_youden": round(youden, 4),
     }
     return {"temperature": temperature, "thresholds": thresholds, "validation": validation}
 

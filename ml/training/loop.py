@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from ml.training.averaging import WeightAverage
+from ml.training.curves import FILE as CURVES
+from ml.training.curves import draw_curves
 from ml.training.runs import RunFolder
 
 Scores = dict[str, float]
@@ -81,4 +83,5 @@ def _resume(model: keras.Model, course: Course, run: RunFolder) -> tuple[int, We
 def _record(run: RunFolder, course: Course, epoch: int, figures: Scores) -> None:
     row = {"epoch": epoch} | {name: round(float(v), 5) for name, v in figures.items()}
     run.append_history(row)
+    draw_curves(run.history(), run.path / CURVES)
     course.show("  ".join(f"{name} {value}" for name, value in row.items()))

@@ -64,6 +64,7 @@ def test_run_that_was_cut_off_continues_to_the_same_end(tmp_path: Path) -> None:
     continued = run_until(tmp_path / "cut", None, lines)
     assert "continuing after epoch 2 of 4" in lines
     history = RunFolder(tmp_path / "cut").history()
+    assert (tmp_path / "cut" / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert [row["epoch"] for row in history] == ["1", "2", "3", "4"]
     for a, b in zip(whole, continued, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
