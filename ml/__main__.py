@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ml.datasets.commands import manifest, prepare
+from ml.datasets.commands import manifest, names_of, prepare
 from ml.evaluation.commands import agreement, evaluate, precisions, quantise, shortcuts
 from ml.exploration.commands import explore
 from ml.gate.commands import outliers
@@ -53,6 +53,52 @@ def classifier(
 
     settings = ClassifierSettings(epochs=epochs, seed=seed)
     train_classifier(data, segmenter, RunFolder(run), settings, typer.echo)
+
+
+@train.command()
+def network(
+    data: Annotated[Path, typer.Option(help="Folder of a recipe that `prepare` made.")],
+    run: Annotated[Path, typer.Option(help="Folder of this run.")],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="small_cnn, vgg16, mobilenetv2, inceptionv3, resnet50, densenet121 or densenet169."
+        ),
+    ] = "densenet121",
+    augmentation: Annotated[
+        str, typer.Option(help="flip_rotate_4, balanced or none.")
+    ] = "flip_rotate_4",
+    labels: Annotated[
+        str, typer.Option(help="The label set, in order, by commas; usually that of the data.")
+    ] = "",
+    weights: Annotated[
+        Path | None, typer.Option(help="File of weights that the backbone starts from.")
+    ] = None,
+    size: Annotated[int, typer.Option(help="Side of the input, pixels.")] = 224,
+    epochs: Annotated[int, typer.Option(help="Passes over the training films.")] = 10,
+    seed: Annotated[int, typer.Option(help="Seed of weights and augmentation.")] = 1,
+    precision: Annotated[str, typer.Option(help="Keras dtype policy.")] = "mixed_bfloat16",
+) -> None:
+    """Train a network of any backbone for any label set, on a prepared recipe.
+
+    Prints macro F1 and AUC on the validation part after each epoch; the test part is not touched.
+    """
+    from ml.training.network import train_network
+    from ml.training.runs import RunFolder
+    from ml.training.settings import NetworkSettings
+
+    settings = NetworkSettings(
+        labels=tuple(names_of(labels)),
+        backbone=backbone,
+        weights=str(weights or ""),
+        view=data.resolve().name,
+        augmentation=augmentation,
+        size=size,
+        epochs=epochs,
+        seed=seed,
+        precision=precision,
+    )
+    train_network(data, RunFolder(run), settings, typer.echo)
 
 
 @train.command()

@@ -3,12 +3,11 @@
 import keras
 from keras import layers
 
+from ml.networks.head import with_head
+
 
 def chexnet(labels: int, size: int | None = None) -> keras.Model:
-    """Build the classifier with its class activation map and its features as further outputs.
-
-    The same dense layer is applied to the pooled features and, as a 1x1 convolution, to the
-    features at every place; the mean of an activation map is therefore that label's logit.
+    """Build the classifier, with the outputs that `with_head` describes.
 
     Args:
         labels: Number of labels.
@@ -24,17 +23,4 @@ def chexnet(labels: int, size: int | None = None) -> keras.Model:
     trunk = keras.applications.DenseNet121(
         include_top=False, weights=None, input_tensor=x, input_shape=(size, size, 1)
     )
-    features = trunk.output
-    dense = layers.Dense(labels, dtype="float32", name="dense")
-    pooled = layers.GlobalAveragePooling2D(dtype="float32", name="pooled")(features)
-    logits = layers.Identity(dtype="float32", name="logits")(dense(pooled))
-    pooled = layers.Identity(dtype="float32", name="features")(pooled)
-    activation = layers.Identity(dtype="float32", name="activation")(dense(features))
-    return keras.Model(
-        film, {"logits": logits, "features": pooled, "activation": activation}, name="chexnet"
-    )
-
-
-def trained_part(model: keras.Model) -> keras.Model:
-    """Give the part of `chexnet` that training sees: film to logits, sharing its weights."""
-    return keras.Model(model.input, model.get_layer("logits").output, name="chexnet_logits")
+    return with_head(film, trunk.output, labels, "chexnet")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ml.datasets import LABELS, read_manifest, split_by_patient
 from ml.evaluation.metrics import Floats, auc
-from ml.networks.chexnet import chexnet, trained_part
+from ml.networks.chexnet import chexnet
+from ml.networks.head import trained_part
 from ml.training.batches import BalancedBatches, clean_inputs, perturbed_inputs
 from ml.training.loop import Course, Scores, computing_in, run_course
 from ml.training.prepare import PreparedFilms, prepare

@@ -1,8 +1,11 @@
 """The trained model of a run, whichever network it trained."""
 
+from pathlib import Path
+
 import keras
 
 from ml.datasets import LABELS
+from ml.networks.backbones import backbone_classifier
 from ml.networks.chexnet import chexnet
 from ml.networks.unet import unet
 from ml.preprocess import SEGMENTER_SIZE
@@ -25,7 +28,11 @@ def trained_model(run: RunFolder, *, checkpoint: bool = False) -> keras.Model:
         return keras.saving.load_model(run.model_path, compile=False, safe_mode=True)
     weights = run.averaged_weights()
     settings, last = run.settings(), run.history()[-1]
-    if "sizes" in settings:
+    if "backbone" in settings:
+        start = Path(settings["weights"]) if settings["weights"] else None
+        labels, size = len(settings["labels"]), settings["size"]
+        model = backbone_classifier(settings["backbone"], labels, size, start)
+    elif "sizes" in settings:
         model = chexnet(len(LABELS), int(float(last["size"])))
     else:
         model = unet(SEGMENTER_SIZE, settings["base"])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.fixed_settings import fix_settings
-from ml.training.settings import ClassifierSettings, SegmenterSettings
+from ml.training.settings import ClassifierSettings, NetworkSettings, SegmenterSettings
 
 Weights = list[NDArray[Any]]
 
@@ -33,7 +33,9 @@ class RunFolder:
         """The trained model, weights averaged, once the run has ended."""
         return self.path / "model.keras"
 
-    def fix_settings(self, settings: SegmenterSettings | ClassifierSettings) -> None:
+    def fix_settings(
+        self, settings: SegmenterSettings | ClassifierSettings | NetworkSettings
+    ) -> None:
         """Write the settings, or make sure that a run which continues has the same ones.
 
         Raises:

@@ -69,3 +69,36 @@ class ClassifierSettings:
             if epoch < round(end):
                 return size
         return self.sizes[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """Settings of a run of any backbone on a prepared recipe.
+
+    Attributes:
+        labels: The label set, in order; empty for that of the data.
+        backbone: See `ml.networks.backbones`.
+        weights: File the trunk starts from; empty for random weights.
+        view: The recipe that the films were prepared by; its folder's name.
+        augmentation: See `ml.training.recipe_films`.
+        size: Side of the input, pixels.
+        epochs: Passes over the training films.
+        batch: Films a step.
+        rate: Learning rate of Nadam.
+        average: Decay of the exponential average of the weights, a step.
+        seed: Seeds the weights, the order of films and their augmentation.
+        precision: Keras dtype policy of the forward and backward pass.
+    """
+
+    labels: tuple[str, ...] = ()
+    backbone: str = "densenet121"
+    weights: str = ""
+    view: str = "whole_clahe"
+    augmentation: str = "flip_rotate_4"
+    size: int = 224
+    epochs: int = 10
+    batch: int = 16
+    rate: float = 1e-3
+    average: float = 0.99
+    seed: int = 1
+    precision: str = "mixed_bfloat16"

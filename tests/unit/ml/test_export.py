@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ml.export import export_model, to_half_values
-from ml.networks.chexnet import chexnet, trained_part
+from ml.networks.chexnet import chexnet
+from ml.networks.head import trained_part
 from ml.networks.unet import unet
 from ml.runtimes.untracked import import_openvino
 
