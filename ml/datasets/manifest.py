@@ -9,6 +9,8 @@ from ml.datasets.people import age_group_of, sex_of
 from ml.datasets.tables import Row, read_table
 
 MANIFEST = "manifest.csv"
+PREDICTED = "predicted"
+"""In `lung_mask_evidence`: a network drew the mask, so it is no truth to train or judge one on."""
 NEEDED = ({"image", "file"}, {"etiology", "label"})
 
 
@@ -24,7 +26,7 @@ def read_manifest(
     Columns: `image` or `file` (path within the folder) and `etiology` or `label` must be there;
     `split`, `patient_id`, `lung_mask`, `lung_mask_evidence`, `duplicate_of`, `sex`, `age`,
     `age_group`, `orig_width`, `orig_height` are read where they are. Exact duplicates are left
-    out of all parts but `test`.
+    out of all parts but `test`; masks that a network drew are passed over.
 
     Args:
         folder: The data set's folder, which holds `manifest.csv`.
@@ -80,13 +82,14 @@ def _film(path: Path, row: Row, labels: Sequence[str]) -> LabelledFilm:
         raise ValueError(
             f"{path}: the film '{name}' has the label '{said}'; known are {known_names(labels)}"
         )
-    mask = row.get("lung_mask")
+    evidence = row.get("lung_mask_evidence", "")
+    mask = row.get("lung_mask") if evidence != PREDICTED else None
     return LabelledFilm(
         image=path.parent / name,
         mask=path.parent / mask if mask else None,
         label=label,
         patient=row.get("patient_id") or Path(name).stem,
-        sure_mask=row.get("lung_mask_evidence", "").startswith("dims"),
+        sure_mask=evidence.startswith("dims"),
         age_group=age_group_of(row),
         sex=sex_of(row),
         original_size=original_size(row),

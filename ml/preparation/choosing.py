@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ml.datasets.duplicates import near_pairs, pairs_of_equals, same_groups
 from ml.datasets.layouts.reading import check_classes
+from ml.datasets.manifest import PREDICTED
 from ml.datasets.parts import Member, check_leakage, divide
 from ml.datasets.records import Record, Source
 from ml.preparation.film import Facts
@@ -72,12 +73,13 @@ def _refusal(found: Facts, masked: Sequence[str], two_lungs_only: bool) -> str:
 
 
 def _with_facts(film: Record, found: Facts) -> Record:
+    told = "" if found.mask_from == PREDICTED else film.mask_evidence
     return replace(
         film,
         original_size=film.original_size or found.original,
         sha256=found.sha256,
         duplicate_of="",
-        mask_evidence=film.mask_evidence or found.mask_from,
+        mask_evidence=told or found.mask_from,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.datasets.hashes import content_hash, perceptual_hash
+from ml.datasets.manifest import PREDICTED
 from ml.datasets.records import Record
 from ml.decode import decode
 from ml.errors import FilmError
@@ -20,7 +21,7 @@ from ml.preparation.recipes import RECIPES, apply_recipe
 from ml.preparation.settings import PictureSettings
 
 FILMS, MASKS = "films", "lung_masks"
-FROM_SOURCE, PREDICTED = "data set", "predicted"
+FROM_SOURCE = "data set"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,21 @@ def test_lungs_are_found_by_a_bundle_where_there_is_no_mask(tiny: Path, tmp_path
     assert len(rows) == 12
     assert {row["lung_mask_evidence"] for row in rows} == {"predicted"}
     assert 0.1 < np.mean(read_grey(again / rows[0]["lung_mask"]) > 0) < 0.5
+    # What a network drew is no truth to train or judge one on.
+    labels = ("normal", "lung_opacity", "no_lung_opacity_not_normal")
+    assert {film.mask for film in read_manifest(again, None, labels)} == {None}
+
+
+def test_a_bundle_may_find_all_lungs_in_place_of_the_masks(tiny: Path, tmp_path: Path) -> None:
+    nia.write_nia(tmp_path / "nia", patients=3, diagnoses=(5, 9))
+    options = ("--labels", "normal,pneumonia", "--bundle", tiny, "--predict-all")
+    prepared(tmp_path / "nia", "nia", tmp_path / "out", *options)
+    rows = table(tmp_path / "out" / "manifest.csv")
+    assert {row["lung_mask_evidence"] for row in rows} == {"predicted"}
+    _, drawn = nia.draw(0)
+    assert not any(
+        np.array_equal(read_grey(tmp_path / "out" / row["lung_mask"]), drawn) for row in rows
+    )
 
 
 def test_fewer_than_two_lungs_are_left_out_only_if_asked(tmp_path: Path) -> None:
