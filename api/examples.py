@@ -46,7 +46,7 @@ _VALUES: dict[str, Any] = {
     "Prediction.runtime": "openvino",
     "Prediction.flags": [],
     "Health.status": "ready",
-    "Health.parts": {"database": "ok", "store": "ok", "broker": "ok"},
+    "Health.parts": {"database": "ok", "store": "ok", "space": "ok", "broker": "ok"},
     "Counts.total": 1,
     "Counts.succeeded": 1,
     "Counts.reused": 0,

@@ -14,7 +14,9 @@ from storage.database import Database
 from storage.intake import FilmIntake
 from storage.objects import ObjectStore, open_store
 from storage.overview import Overview
+from storage.quotas import Limits
 from storage.repository import Repository
+from storage.space import Space
 
 
 class Parts:
@@ -23,6 +25,7 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Remember the settings."""
         self.settings = settings
+        self.space = Space(settings)
         self.waits = Seats(settings.max_waits)
         self.streams = Seats(settings.max_event_streams)
         self.stopping: Callable[[], bool] = lambda: False  # the server tells, see api/gunicorn.py
@@ -48,7 +51,8 @@ class Parts:
         """All that the database is asked."""
         with self._lock:
             if self._repository is None:
-                self._repository = Repository(self.database)
+                limits = Limits.of(self.settings)
+                self._repository = Repository(self.database, limits=limits)
             return self._repository
 
     @property

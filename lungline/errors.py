@@ -317,6 +317,45 @@ class BrokerUnavailable(PartUnavailable):
     title = "The broker does not answer"
 
 
+class StorageFull(PartUnavailable):
+    """The disk of the object store, or of the database, is nearly full."""
+
+    code = "storage_full"
+    title = "There is no room for more"
+    retry_after = 60
+
+
+class QuotaExceeded(LunglineError):
+    """The tenant has as much as it may; later it may have more again."""
+
+    code = "quota_exceeded"
+    status = 429
+    title = "The tenant has as much as it may"
+    retry_after = 10
+
+
+class TooManyOpenJobs(QuotaExceeded):
+    """As many jobs of the tenant as may be are open."""
+
+    code = "too_many_open_jobs"
+    title = "The tenant has too many open jobs"
+
+
+class TooManyQueuedFilms(QuotaExceeded):
+    """As many films of the tenant as may wait do."""
+
+    code = "too_many_queued_films"
+    title = "Too many films of the tenant wait"
+
+
+class StorageQuotaReached(QuotaExceeded):
+    """The tenant has as many bytes stored as it may."""
+
+    code = "storage_quota_reached"
+    title = "The tenant has too much stored"
+    retry_after = 3600
+
+
 class TooManyStreams(LunglineError):
     """As many clients follow jobs already as the process may serve."""
 

@@ -146,6 +146,26 @@ class Settings(BaseSettings):
         "made once, `link.key` in the data folder.",
     )
 
+    # What one tenant may have at a time, and when nobody may send more.
+    quota_open_jobs: int = Field(1_000, gt=0, description="Most open jobs of a tenant.")
+    quota_queued_films: int = Field(
+        1_000_000,
+        gt=0,
+        description="Most films of a tenant that wait to be read; archives are expanded as far as "
+        "that.",
+    )
+    quota_stored_bytes: int = Field(
+        1024 * 1024 * MIB,
+        gt=0,
+        description="Most bytes of a tenant's stored films and waiting archives.",
+    )
+    min_free_bytes: int = Field(
+        1024 * MIB,
+        ge=0,
+        description="Intake stops when less is free on the disk of the local store or of SQLite; "
+        "0: it never does.",
+    )
+
     # Reading.
     bundles_dir: Path = Field(Path("ml/bundles"), description="Folder that holds model bundles.")
     bundle: str = Field(

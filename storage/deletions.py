@@ -185,7 +185,7 @@ class Deletions:
         tally = Tally()
         films = transitions.delete_items(connection, ids, tally)
         for some in chunks(sorted(films)):
-            _mark(connection, at, some)
+            _mark(connection, at, some, tally)
         transitions.settle(connection, at, tally)
         return len(ids)
 
@@ -205,11 +205,14 @@ class Deletions:
         keys = {row.object_key for row in gone}
         keys.update(key for row in connection.execute(maps) for key in row if key is not None)
         connection.execute(delete(PredictionRow).where(predicted))
-        mark = update(FilmRow)
-        connection.execute(mark.where(FilmRow.id.in_(used)).values(deleting_at=None))
+        mark, tally = update(FilmRow), Tally()
+        kept = mark.where(FilmRow.id.in_(used)).values(deleting_at=None)
+        for row in connection.execute(kept.returning(FilmRow.tenant, FilmRow.size)):
+            tally.stored(row.tenant, row.size)
         connection.execute(mark.where(FilmRow.id.in_(gone_ids)).values(purged_at=at))
         for key in sorted(keys):
             store.delete(key)
+        transitions.settle(connection, at, tally)
         return len(rows)
 
     def _any(self, query: AnySelect | Select[str]) -> bool:
@@ -218,14 +221,16 @@ class Deletions:
             return connection.execute(query.limit(1)).first() is not None
 
 
-def _mark(connection: Connection, at: float, film_ids: list[str]) -> None:
-    """Mark films that no item has any more."""
+def _mark(connection: Connection, at: float, film_ids: list[str], tally: Tally) -> None:
+    """Mark films that no item has any more; they no longer count for their tenant."""
     orphan = select(FilmRow.id).where(
         FilmRow.id.in_(film_ids), ~exists().where(ItemRow.film_id == FilmRow.id)
     )
     ids = connection.execute(orphan.order_by(FilmRow.id).with_for_update()).scalars().all()
     marked = update(FilmRow).where(FilmRow.id.in_(ids), FilmRow.deleting_at.is_(None))
-    connection.execute(marked.values(deleting_at=at))
+    lost = marked.values(deleting_at=at).returning(FilmRow.tenant, FilmRow.size)
+    for row in connection.execute(lost):
+        tally.stored(row.tenant, -row.size)
 
 
 def _remove_job(connection: Connection, job_id: str) -> None:

@@ -16,6 +16,7 @@ from storage.database import Database
 from storage.entries import NewEntry
 from storage.films import Restore, cannot_restore
 from storage.models import JOB_EXPANDING, JobRow
+from storage.quotas import Limits, has_room
 from storage.tally import Tally
 
 _RELEASED = {"expand_lease_id": None, "expand_worker_id": None, "expand_lease_expires_at": None}
@@ -51,9 +52,10 @@ class Expansion:
 class Expansions:
     """Gives archives to expanders and takes their slices."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, limits: Limits) -> None:
+        """Keep the database, and what each tenant may have."""
         self._database = database
+        self._limits = limits
 
     def claim(self, worker_id: str, lease_seconds: float) -> Expansion | None:
         """Take the archive that needs it most, of those that wait; None when there is none."""
@@ -61,6 +63,7 @@ class Expansions:
         waiting = (
             select(JobRow.id)
             .where(JOB_EXPANDING, JobRow.expand_lease_id.is_(None), ~JobRow.paused)
+            .where(has_room(self._limits))
             # Those of which least films wait, so that one large archive does not go before all.
             .order_by(JobRow.priority, JobRow.queued, JobRow.id)
             .limit(1)

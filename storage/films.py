@@ -11,6 +11,7 @@ from lungline.domain import new_id
 from lungline.errors import StoreUnavailable
 from storage.intake.film import IntakenFilm
 from storage.models import FILM_DELETING, FilmRow
+from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
 
 
@@ -67,6 +68,7 @@ def upsert(
     at: float,
     tenant: str,
     films: Iterable[IntakenFilm],
+    tally: Tally,
     restore: Restore = cannot_restore,
 ) -> dict[str, str]:
     """Make sure that each film has its row, and that no deletion takes its object away.
@@ -76,6 +78,7 @@ def upsert(
         at: The server's time.
         tenant: Whose films.
         films: What intake took in; equal bytes may come more than once.
+        tally: Takes the bytes that the tenant has more.
         restore: Stores those again whose object may be gone, given their sha256; called while
             their rows are locked, maybe several times.
 
@@ -84,16 +87,19 @@ def upsert(
     """
     by_sha = {film.sha256: film for film in films}
     known = _ids(connection, tenant, by_sha)
-    _keep(connection, tenant, by_sha, restore)
+    _keep(connection, tenant, by_sha, tally, restore)
     missing = [by_sha[sha] for sha in sorted(by_sha.keys() - known.keys())]
     if not missing:
         return known
     rows = [_row(film, tenant, at) for film in missing]
     if insert_missing(connection, FilmRow, rows) == len(rows):
+        tally.stored(tenant, sum(film.size for film in missing))
         return known | {str(row["sha256"]): str(row["id"]) for row in rows}
     # Another transaction was first with some of them.
     known |= _ids(connection, tenant, by_sha)
-    _keep(connection, tenant, by_sha, restore)
+    own = {str(row["sha256"]) for row in rows if known[str(row["sha256"])] == row["id"]}
+    tally.stored(tenant, sum(film.size for film in missing if film.sha256 in own))
+    _keep(connection, tenant, by_sha, tally, restore)
     return known
 
 
@@ -125,14 +131,17 @@ def _ids(connection: Connection, tenant: str, digests: Iterable[str]) -> dict[st
     return found
 
 
-def _keep(connection: Connection, tenant: str, digests: Iterable[str], restore: Restore) -> None:
+def _keep(
+    connection: Connection, tenant: str, digests: Iterable[str], tally: Tally, restore: Restore
+) -> None:
     """Take films back that are marked `deleting`: their objects are gone, or were about to go."""
     for some in chunks(digests):
         marked = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_DELETING)
-        query = select(FilmRow.sha256).where(*marked).order_by(FilmRow.id).with_for_update()
-        found = connection.execute(query).scalars().all()
+        query = select(FilmRow.sha256, FilmRow.size).where(*marked).order_by(FilmRow.id)
+        found = connection.execute(query.with_for_update()).all()
         if found:
-            restore(found)
+            restore([row.sha256 for row in found])
+            tally.stored(tenant, sum(row.size for row in found))
             connection.execute(
                 update(FilmRow).where(*marked).values(deleting_at=None, purged_at=None)
             )

@@ -241,7 +241,7 @@ def add(
         The rows as they were inserted, in the order of `items`.
     """
     taken = [item.film for item in items if item.film is not None]
-    film_ids = films.upsert(connection, at, job.tenant, taken, restore)
+    film_ids = films.upsert(connection, at, job.tenant, taken, tally, restore)
     known = predictions.existing(connection, job.bundle, film_ids.values())
     firsts = _firsts(connection, job.id, film_ids.values()) if first_seq else {}
     rows = []

@@ -20,6 +20,7 @@ from storage.items import NewItem
 from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
 from storage.pages import Page, make_page
 from storage.places import queue_position
+from storage.quotas import Limits, enforce, has_room
 from storage.tally import Tally
 from storage.upserts import insert_missing
 
@@ -140,9 +141,10 @@ _COLUMNS = [getattr(JobRow, field) for field in _FIELDS]
 class Jobs:
     """Makes, reads and cancels jobs."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, limits: Limits) -> None:
+        """Keep the database, and what each tenant may have."""
         self._database = database
+        self._limits = limits
 
     def create_with_films(
         self,
@@ -179,6 +181,7 @@ class Jobs:
 
         Raises:
             IdempotencyConflict: The key was used with another request.
+            QuotaExceeded: The tenant would have more than it may; nothing was kept.
             DatabaseUnavailable: The database does not answer; nothing was kept.
         """
         if not items:
@@ -230,6 +233,7 @@ class Jobs:
             UploadNotFound: There is no such upload.
             UploadIncomplete: It is not complete.
             UploadUsed: It went over to another job.
+            QuotaExceeded: The tenant would have more than it may; nothing was kept.
             DatabaseUnavailable: The database does not answer; nothing was kept.
         """
         values = {
@@ -337,11 +341,12 @@ class Jobs:
             return count_queued(connection)
 
     def expandable(self) -> int:
-        """Count the archives that wait for an expander."""
+        """Count the archives that wait for an expander, and may be expanded now."""
         query = (
             select(func.count())
             .select_from(JobRow)
             .where(JOB_EXPANDING, ~JobRow.paused, JobRow.expand_lease_id.is_(None))
+            .where(has_room(self._limits))
         )
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
@@ -361,7 +366,9 @@ class Jobs:
                 return _replay(*found, values["request_hash"])
             if upload_id is not None:
                 transitions.use_upload(connection, tenant, upload_id, values["id"])
-            return Created(self._insert(connection, values, items, restore), replayed=False)
+            job = self._insert(connection, values, items, restore)
+            enforce(connection, tenant, self._limits, queues_films=job.queued > 0)
+            return Created(job, replayed=False)
 
         try:
             return self._database.run(work)

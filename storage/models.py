@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     MetaData,
+    TextClause,
     UniqueConstraint,
     text,
 )
@@ -28,6 +29,7 @@ ITEM_FAILED = text("items.status = 'failed'")
 JOB_RUNNABLE = text(
     "jobs.queued > 0 AND NOT jobs.paused AND jobs.status IN ('expanding', 'running')"
 )
+JOB_OPEN = text("jobs.status IN ('receiving', 'expanding', 'running', 'cancelling')")
 JOB_EXPANDING = text("jobs.status = 'expanding'")
 JOB_LIVE = text("jobs.status IN ('running', 'cancelling')")
 JOB_EXPIRING = text(
@@ -38,6 +40,12 @@ JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
 FILM_DELETING = text("films.deleting_at IS NOT NULL")
 UPLOAD_HELD = text("uploads.status IN ('open', 'completing', 'complete')")
 UPLOAD_DELETING = text("uploads.status = 'deleting'")
+
+
+def predicate_of(predicate: TextClause, alias: str) -> TextClause:
+    """The predicate of an index of `jobs`, for an alias of the table."""
+    return text(predicate.text.replace("jobs.", f"{alias}."))
+
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -76,6 +84,7 @@ class TenantRow(Base):
     id: Mapped[str] = mapped_column(PlainText(64), primary_key=True)
     weight: Mapped[float] = mapped_column(default=1.0)
     vtime: Mapped[float] = mapped_column(default=0.0)
+    film_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     created_at: Mapped[float]
 
 
@@ -119,6 +128,11 @@ class JobRow(Base):
             "tenant",
             "vtime",
             where="queued > 0 AND NOT paused AND status IN ('expanding', 'running')",
+        ),
+        _partial(
+            "ix_jobs_open",
+            "tenant",
+            where="status IN ('receiving', 'expanding', 'running', 'cancelling')",
         ),
         _partial("ix_jobs_expanding", "priority", "id", where="status = 'expanding'"),
         _partial("ix_jobs_live", "id", where="status IN ('running', 'cancelling')"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, case, distinct, func, null, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, and_, case, distinct, func, null, or_, select, tuple_
 from sqlalchemy.orm import aliased
 
 from lungline.domain import JobStatus
-from storage.models import JOB_RUNNABLE, JobRow, TenantRow
+from storage.models import JOB_RUNNABLE, JobRow, TenantRow, predicate_of
 
 _OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
 
@@ -30,7 +30,9 @@ def _jobs_before() -> ColumnElement[int]:
     others = aliased(JobRow, name="jobs_before")
     first = tuple_(others.vtime, others.id) < tuple_(JobRow.vtime, JobRow.id)
     own = and_(others.priority == JobRow.priority, others.tenant == JobRow.tenant, first)
-    count = select(func.count()).select_from(others).where(_runnable("jobs_before"))
+    count = (
+        select(func.count()).select_from(others).where(predicate_of(JOB_RUNNABLE, "jobs_before"))
+    )
     before = count.where(or_(others.priority < JobRow.priority, own))
     return before.correlate(JobRow).scalar_subquery()
 
@@ -43,13 +45,8 @@ def _tenants_before() -> ColumnElement[int]:
         select(func.count(distinct(others.tenant)))
         .select_from(others)
         .join(theirs, theirs.id == others.tenant)
-        .where(_runnable("jobs_beside"), others.priority == JobRow.priority)
+        .where(predicate_of(JOB_RUNNABLE, "jobs_beside"), others.priority == JobRow.priority)
         .where(others.tenant != JobRow.tenant)
         .where(tuple_(theirs.vtime, theirs.id) < tuple_(vtime, JobRow.tenant))
     )
     return count.correlate(JobRow).scalar_subquery()
-
-
-def _runnable(name: str) -> ColumnElement[bool]:
-    """The predicate of the partial index, for an alias of the table."""
-    return text(JOB_RUNNABLE.text.replace("jobs.", f"{name}."))  # type: ignore[return-value]

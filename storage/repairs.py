@@ -18,8 +18,10 @@ from storage.models import (
     JOB_EXPIRING,
     JOB_LIVE,
     JOB_RETRIED,
+    FilmRow,
     ItemRow,
     JobRow,
+    TenantRow,
 )
 from storage.tally import Tally
 
@@ -148,7 +150,7 @@ class Repairs:
         return self._database.run(work) if self._any(query) else 0
 
     def check_counters(self) -> list[str]:
-        """Compare the counters of every job with its items, at one moment.
+        """Compare the counters of every job with its items, and of tenants with their films.
 
         Returns:
             A line for each difference; empty when all is well.
@@ -167,7 +169,13 @@ class Repairs:
         ).outerjoin(counted, counted.c.job_id == JobRow.id)
         with self._database.read() as connection:
             rows = connection.execute(query).mappings().all()
-        return [line for row in rows for line in _differences(row, list(counters))]
+            tenants = connection.execute(_film_bytes()).all()
+        bytes_off = [
+            f"tenant {row.id}: film_bytes is {row.film_bytes}, its films say {row.stored}"
+            for row in tenants
+            if row.film_bytes != row.stored
+        ]
+        return [line for row in rows for line in _differences(row, list(counters))] + bytes_off
 
     def _any(self, query: Select[str]) -> bool:
         """Look before writing: a sweep that finds nothing takes no write lock on SQLite."""
@@ -188,6 +196,17 @@ class Repairs:
             at = self._database.time(connection)
             failure = ("attempts_exhausted", JOB_CODES["attempts_exhausted"])
             transitions.finish_expanding(connection, at, job_id, None, failure)
+
+
+def _film_bytes() -> Select[str, int, int]:
+    stored = select(func.coalesce(func.sum(FilmRow.size), 0)).where(
+        FilmRow.tenant == TenantRow.id, FilmRow.deleting_at.is_(None)
+    )
+    return select(
+        TenantRow.id,
+        TenantRow.film_bytes,
+        stored.correlate(TenantRow).scalar_subquery().label("stored"),
+    )
 
 
 def _differences(row: Any, names: list[str]) -> list[str]:

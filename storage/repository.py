@@ -11,6 +11,7 @@ from storage.events import Events
 from storage.expansions import Expansions
 from storage.items import Items
 from storage.jobs import Jobs
+from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
 from storage.uploads import Uploads
 
@@ -32,23 +33,28 @@ class Repository:
         repairs: What the sweep does.
         events: What happened.
         uploads: Archives that come in parts.
+        quotas: What tenants may have, and have.
     """
 
-    def __init__(self, database: Database, *, max_attempts: int = MAX_ATTEMPTS) -> None:
+    def __init__(
+        self, database: Database, *, max_attempts: int = MAX_ATTEMPTS, limits: Limits | None = None
+    ) -> None:
         """Build all over one database.
 
         Args:
             database: The connection.
             max_attempts: Deaths alone after which a film is given up (`settings.max_attempts`).
+            limits: What each tenant may have; None: as much as it likes.
         """
         self.database = database
-        self.jobs = Jobs(database)
+        self.quotas = Quotas(database, limits or Limits())
+        self.jobs = Jobs(database, self.quotas.limits)
         self.control = Control(database, self.jobs)
         self.deletions = Deletions(database, self.jobs)
         self.items = Items(database)
         self.entries = Entries(database)
         self.claims = Claims(database, max_attempts)
-        self.expansions = Expansions(database)
+        self.expansions = Expansions(database, self.quotas.limits)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
-        self.uploads = Uploads(database)
+        self.uploads = Uploads(database, self.quotas.limits)

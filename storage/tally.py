@@ -1,4 +1,4 @@
-"""How much each counter of each job changes in one transaction."""
+"""How much each counter of each job, and of tenants, changes in one transaction."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ class Tally:
     def __init__(self) -> None:
         """Start with no change."""
         self.deltas: dict[str, Counter[str]] = {}
+        self.film_bytes: Counter[str] = Counter()
 
     def add(self, job_id: str, counter: str, amount: int) -> None:
         """Change one counter of a job by `amount`."""
         self.deltas.setdefault(job_id, Counter())[counter] += amount
+
+    def stored(self, tenant: str, size: int) -> None:
+        """Count `size` bytes of films that a tenant has got, or lost if it is negative."""
+        self.film_bytes[tenant] += size
 
     def moved(self, job_ids: Iterable[str], source: ItemStatus | None, target: ItemStatus) -> int:
         """Count items, one for each job id, that went from `source` (None: born) to `target`.

@@ -20,6 +20,7 @@ from storage.database import Database
 from storage.models import UPLOAD_DELETING, UPLOAD_HELD, TenantRow, UploadRow
 from storage.objects.parted import Parted, PartedObjects
 from storage.pages import Page, make_page
+from storage.quotas import Limits, enforce
 from storage.upserts import insert_missing
 
 REMOVED_AT_ONCE = 50
@@ -86,9 +87,10 @@ _COLUMNS = [getattr(UploadRow, name) for name in Upload.__slots__ if name != "to
 class Uploads:
     """Makes, reads and removes uploads."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, limits: Limits) -> None:
+        """Keep the database, and what each tenant may have."""
         self._database = database
+        self._limits = limits
 
     def create(
         self,
@@ -114,6 +116,7 @@ class Uploads:
 
         Raises:
             TooManyUploads: It has as many.
+            StorageQuotaReached: It would have more bytes than it may.
         """
         upload_id = new_id()
 
@@ -139,6 +142,7 @@ class Uploads:
                 "expires_at": at + seconds,
             }
             transitions.insert_upload(connection, at, values)
+            enforce(connection, tenant, self._limits, queues_films=False)
 
         self._database.run(work)
         return self._one(UploadRow.id == upload_id)

@@ -18,6 +18,7 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
+from storage.space import Space
 from workers.archive import Archive, ArchiveError
 from workers.lease import LeaseKeeper
 from workers.parts import Parts
@@ -88,15 +89,20 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
         progress.made()
         return data
 
+    space = Space(parts.settings)
+    space.check()
     begun = time.monotonic()
     archive = open_archive(parts, expansion, read_range)
     turn_ends = _turn_ends(begun)
     for piece in slices(parts, expansion, archive):
         _commit(parts, expansion, archive, piece)
         progress.made()
-        if not piece.last and (parts.stopping() or time.monotonic() > turn_ends):
-            _hand_back(parts, expansion)
-            return
+        if not piece.last:
+            full = parts.repository.quotas.films_full(expansion.tenant)
+            if full or parts.stopping() or time.monotonic() > turn_ends:
+                _hand_back(parts, expansion)
+                return
+            space.check()
     _finish(parts, expansion, None)
 
 

@@ -13,6 +13,7 @@ from lungline.queueing import Permits
 from lungline.settings import Settings
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
+from storage.quotas import Limits
 from storage.repository import Repository
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
@@ -87,7 +88,9 @@ def build_parts(
     return Parts(
         settings=settings,
         repository=Repository(
-            Database(settings.sqlalchemy_url), max_attempts=settings.max_attempts
+            Database(settings.sqlalchemy_url),
+            max_attempts=settings.max_attempts,
+            limits=Limits.of(settings),
         ),
         store=open_store(settings),
         permits=Permits(app, settings),

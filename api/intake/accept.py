@@ -49,6 +49,22 @@ class Acceptance:
         self._tenant = tenant
         self._key = idempotency_key
 
+    def check_room(self, size: int) -> None:
+        """Refuse, before anything of the body is read, what could not be kept.
+
+        Args:
+            size: Bytes of the body; 0 where the client does not say.
+
+        Raises:
+            QuotaExceeded: The tenant has as much as it may.
+            StorageFull: A disk is nearly full.
+        """
+        jobs = self._parts.repository.jobs
+        if self._key is not None and jobs.by_idempotency_key(self._tenant, self._key) is not None:
+            return  # it is a repetition, which keeps nothing
+        self._parts.space.check(size)
+        self._parts.repository.quotas.check(self._tenant, size)
+
     def multipart(self, stream: BinaryIO, content_type: str) -> Created:
         """Take films, or one archive, with fields.
 

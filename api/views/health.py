@@ -42,7 +42,7 @@ def readyz() -> Response:
     Without the broker jobs are taken and wait, so that alone is only `degraded`.
     """
     states = {name: _state(check) for name, check in _checks().items()}
-    if "down" in (states["database"], states["store"]):
+    if "down" in (states["database"], states["store"], states["space"]):
         down = ", ".join(name for name, state in states.items() if state == "down")
         return problem(PartUnavailable(f"Not answering: {down}."), parts=states)
     status = "degraded" if states["broker"] == "down" else "ready"
@@ -54,6 +54,7 @@ def _checks() -> dict[str, Callable[[], Any]]:
     return {
         "database": here.database.check,
         "store": here.store.check,
+        "space": here.space.check,
         "broker": lambda: here.permits.ready(Queue.ANALYZE),
     }
 

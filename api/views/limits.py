@@ -11,6 +11,7 @@ from api.conditional import Answer
 from api.context import parts, tenant
 from api.parts import Parts
 from storage.objects.parted import MOST_PARTS
+from storage.quotas import Usage
 
 limits = APIBlueprint("limits", __name__, url_prefix="/v1", tag="Uploads")
 
@@ -71,7 +72,10 @@ class Limits(Schema):
         keys=String(),
         values=Nested(Quota),
         required=True,
-        metadata={"description": "What the tenant may still have, by name: `open_uploads`."},
+        metadata={
+            "description": "What the tenant may still have, by name: `open_uploads`, "
+            "`open_jobs`, `queued_films`, `stored_bytes`."
+        },
     )
 
 
@@ -111,7 +115,13 @@ def get_limits() -> Answer:
 
 def _quotas(here: Parts, tenant_id: str) -> dict[str, dict[str, Any]]:
     held = here.repository.uploads.held(tenant_id)
-    return {"open_uploads": _quota(here.settings.max_open_uploads, held)}
+    quotas = {"open_uploads": _quota(here.settings.max_open_uploads, held)}
+    allowance = here.repository.quotas.allowance(tenant_id)
+    for name in Usage.__slots__:
+        limit = getattr(allowance.limits, name)
+        if limit is not None:
+            quotas[name] = _quota(limit, getattr(allowance.used, name))
+    return quotas
 
 
 def _quota(limit: int, used: int) -> dict[str, int]:

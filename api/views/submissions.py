@@ -32,9 +32,13 @@ from lungline.errors import (
     LunglineError,
     MalformedBody,
     NotAnArchive,
+    StorageFull,
+    StorageQuotaReached,
     StoreUnavailable,
     TooLarge,
     TooManyFilms,
+    TooManyOpenJobs,
+    TooManyQueuedFilms,
     UnsupportedContent,
     UploadIncomplete,
     UploadNotFound,
@@ -62,6 +66,10 @@ _ERRORS = problems(
     UploadNotFound,
     UploadIncomplete,
     UploadUsed,
+    StorageFull,
+    TooManyOpenJobs,
+    TooManyQueuedFilms,
+    StorageQuotaReached,
 )
 
 
@@ -111,6 +119,7 @@ def _accept(body: Body, stream: io.BufferedReader) -> Created:
     # Down is better told before two gigabytes were sent than after.
     parts().database.check()
     acceptance = Acceptance(parts(), tenant(), key)
+    acceptance.check_room(request.content_length or 0)
     if kind is None:
         return acceptance.upload(read_document(stream, parts().settings.max_metadata_bytes))
     if kind is not Kind.MULTIPART:

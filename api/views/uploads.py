@@ -28,6 +28,8 @@ from lungline.errors import (
     LinkExpired,
     LinkInvalid,
     LunglineError,
+    StorageFull,
+    StorageQuotaReached,
     StoreUnavailable,
     TooLarge,
     TooManyUploads,
@@ -55,7 +57,14 @@ _PART_PATH = "/v1/uploads/{upload_id}/parts/{number}"
 @uploads.doc(
     operation_id="createUpload",
     responses=problems(
-        ClientError, InvalidParameter, TooLarge, TooManyUploads, CrossSite, StoreUnavailable
+        ClientError,
+        InvalidParameter,
+        TooLarge,
+        TooManyUploads,
+        StorageQuotaReached,
+        CrossSite,
+        StoreUnavailable,
+        StorageFull,
     ),
 )
 def create_upload(new: dict[str, Any]) -> Answer:
@@ -71,6 +80,7 @@ def create_upload(new: dict[str, Any]) -> Answer:
             f"The archive has more than {settings.max_upload_bytes:,} bytes, the limit. "
             "Send several smaller ones."
         )
+    here.space.check(size)
     upload = here.repository.uploads.create(
         tenant(),
         filename=clean_name(new["filename"]),
@@ -143,6 +153,7 @@ def list_part_links(upload_id: str, query: dict[str, Any]) -> Answer:
         ChecksumMismatch,
         InvalidParameter,
         StoreUnavailable,
+        StorageFull,
     ),
 )
 def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
@@ -150,6 +161,7 @@ def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
     path = _PART_PATH.format(upload_id=checked_upload_id(upload_id), number=number)
     parts().links.check(path, request.args)
     upload = parts().repository.uploads.known(upload_id)
+    parts().space.check(request.content_length or 0)
     part = take_part(parts().store, upload, number, request)
     return "", 204, {"ETag": f'"{part.etag}"'}
 
@@ -168,6 +180,7 @@ def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
         ChecksumMismatch,
         CrossSite,
         StoreUnavailable,
+        StorageFull,
     ),
 )
 def put_upload_content(upload_id: str) -> Answer:
@@ -175,7 +188,9 @@ def put_upload_content(upload_id: str) -> Answer:
 
     Where it breaks off, the parts that came before stay: the rest may follow in parts.
     """
-    take_whole(parts().store, _get(upload_id), request)
+    upload = _get(upload_id)
+    parts().space.check(upload.size)
+    take_whole(parts().store, upload, request)
     return _completed(upload_id)
 
 

@@ -215,9 +215,16 @@ class Transport:
                     return send()
             except (ServiceUnreachable, ServiceError) as error:
                 failures += 1
-                if failures >= self._retry.tries or not _worth_repeating(error):
+                if failures >= self._retry.tries or not self._worth_repeating(error):
                     raise
                 time.sleep(self._retry.wait(failures, error.retry_after))
+
+    def _worth_repeating(self, error: ServiceUnreachable | ServiceError) -> bool:
+        if isinstance(error, ServiceUnreachable):
+            return True
+        # A quota that is used up for longer than anybody waits here.
+        used_up = error.status == 429 and (error.retry_after or 0) > self._retry.most_seconds
+        return error.temporary and not used_up
 
     @contextmanager
     def _connection_errors(self) -> Iterator[None]:
@@ -233,10 +240,6 @@ class Transport:
             f"no answer from the service at {self._url} ({why}): start it with `lungline up`, "
             "or set LUNGLINE_URL to its address"
         )
-
-
-def _worth_repeating(error: ServiceUnreachable | ServiceError) -> bool:
-    return isinstance(error, ServiceUnreachable) or error.temporary
 
 
 def _next_link(response: httpx.Response) -> str | None:

@@ -11,7 +11,7 @@ from lungline.domain import JobStatus
 from lungline.errors import JOB_CODES
 from storage import pace, scheduling
 from storage.events import EventType, record
-from storage.models import JOB_LIVE, JOB_RUNNABLE, JobRow
+from storage.models import JOB_LIVE, JOB_RUNNABLE, JobRow, TenantRow
 from storage.tally import Tally
 from storage.transitions.items import Failure
 
@@ -67,7 +67,7 @@ def take_films(connection: Connection, at: float, job_id: str, started: int, reu
 
 
 def settle(connection: Connection, at: float, tally: Tally) -> None:
-    """Change the counters of all jobs in the tally, end those that are done, admit new work."""
+    """Change all counters in the tally, end the jobs that are done, admit new work."""
     admitted: dict[str, str] = {}
     for job_id in sorted(tally.deltas):
         deltas = {name: delta for name, delta in tally.deltas[job_id].items() if delta}
@@ -89,6 +89,9 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
             admitted[job.tenant] = job_id
     for tenant in sorted(admitted):
         scheduling.admit_tenant(connection, tenant, admitted[tenant])
+    for tenant in sorted(name for name, size in tally.film_bytes.items() if size):
+        size = TenantRow.film_bytes + tally.film_bytes[tenant]
+        connection.execute(update(TenantRow).where(TenantRow.id == tenant).values(film_bytes=size))
 
 
 def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:

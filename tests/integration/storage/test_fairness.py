@@ -13,7 +13,7 @@ from storage.claims import Batch
 from storage.database import Database
 from storage.models import JobRow, TenantRow
 from storage.repository import Repository
-from tests.factories.rows import must_claim, read, some_films, submit, submit_archive
+from tests.factories.rows import entries_of, must_claim, read, some_films, submit, submit_archive
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_archives_with_little_to_read_are_expanded_first(repo: Repository) -> No
     assert turn is not None
     assert turn.job_id == large
     repo.expansions.commit_slice(
-        turn.lease_id, large, items=some_films(3), cursor=3, entries_total=9
+        turn.lease_id, large, entries=entries_of(some_films(3)), cursor=3, entries_total=9
     )
     repo.expansions.hand_back(turn.lease_id)
 

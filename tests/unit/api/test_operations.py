@@ -34,7 +34,7 @@ def test_without_a_broker_it_is_degraded_but_ready(api: Service) -> None:
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "degraded",
-        "parts": {"database": "ok", "store": "ok", "broker": "down"},
+        "parts": {"database": "ok", "store": "ok", "space": "ok", "broker": "down"},
     }
 
 

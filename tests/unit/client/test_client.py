@@ -195,6 +195,19 @@ def test_results_are_a_stream() -> None:
     assert service.seen[0].path == f"/v1/jobs/{JOB_ID}/results?format=csv"
 
 
+def test_a_quota_that_is_used_up_for_long_is_told_at_once() -> None:
+    refusal = problem(429, "storage_quota_reached", **{"Retry-After": "3600"})
+    with (
+        scripted(refusal, Answer(job_wire())) as service,
+        client(service.url) as lungline,
+        pytest.raises(ServiceError) as caught,
+    ):
+        lungline.job(JOB_ID)
+
+    assert caught.value.code == "storage_quota_reached"
+    assert len(service.seen) == 1
+
+
 def test_results_of_an_unknown_job_are_an_error() -> None:
     with (
         scripted(problem(404, "job_not_found")) as service,

@@ -370,3 +370,28 @@ def test_a_worker_told_to_stop_hands_the_archive_back_after_a_slice(make):
 
     assert desk.job(job).entries_seen == 5
     assert desk.repository.jobs.expandable() == 1
+
+
+def test_an_archive_is_not_expanded_beyond_its_tenants_quota_of_queued_films(make):
+    parts, desk = make(expand_slice=8, quota_queued_films=10)
+    job = desk.submit_archive(archives.zip_of_films(30))
+    most = 0
+
+    while expand_archive(parts):
+        most = max(most, desk.job(job).queued)
+        while desk.job(job).queued > 5:
+            read_batch(parts)
+            parts.writer.wait()
+
+    ended = desk.job(job)
+    assert (ended.total, ended.entries_seen) == (30, 30)
+    assert most <= 10 + 8  # a slice, at most, above
+
+
+def test_an_archive_waits_while_the_disk_is_nearly_full(make):
+    parts, desk = make(min_free_bytes=1 << 60)
+    job = desk.submit_archive(archives.zip_of_films(2))
+
+    assert expand_archive(parts)
+
+    assert (desk.job(job).status, desk.job(job).total) == (JobStatus.EXPANDING, 0)

@@ -1,0 +1,54 @@
+"""Free space: intake stops before the disk of the local store, or of SQLite, is full.
+
+What is full cannot even write down that it is: a full disk stops readers too, in the middle of
+their batches. Of S3 and PostgreSQL nobody can know the space left; they say so when it is used up.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from lungline.errors import StorageFull
+from lungline.settings import Settings
+
+
+class Space:
+    """Looks at the disks that this service fills itself."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Find the folders."""
+        self._least = settings.min_free_bytes
+        self._folders: dict[str, Path] = {}
+        if settings.store == "local":
+            self._folders["object store"] = settings.objects_dir
+        url = make_url(settings.sqlalchemy_url)
+        if url.get_backend_name() == "sqlite" and url.database:
+            self._folders["database"] = Path(url.database).parent
+
+    def check(self, coming_bytes: int = 0) -> None:
+        """Do nothing while there is room.
+
+        Args:
+            coming_bytes: What is about to be stored.
+
+        Raises:
+            StorageFull: Less than `LUNGLINE_MIN_FREE_BYTES` would be left on a disk.
+        """
+        for what, folder in self._folders.items():
+            if (
+                self._least
+                and shutil.disk_usage(_existing(folder)).free - coming_bytes < self._least
+            ):
+                raise StorageFull(
+                    f"The disk of the {what} is nearly full: less than {self._least:,} bytes would "
+                    "be left. Nothing is taken until its operator makes room."
+                )
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest above it that is there: both lie on one disk."""
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())

@@ -1,0 +1,61 @@
+"""What is refused because there is no room for it: with a reason, and before it is sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.factories import archives, films
+from tests.factories.services import service
+
+FILM = films.jpeg(1)
+MORE_THAN_ANY_DISK = 1 << 60
+
+
+@pytest.mark.parametrize(
+    ("limit", "code"),
+    [
+        ({"quota_open_jobs": 1}, "too_many_open_jobs"),
+        ({"quota_queued_films": 1}, "too_many_queued_films"),
+        ({"quota_stored_bytes": len(FILM) + 10}, "storage_quota_reached"),
+    ],
+)
+def test_above_a_quota(tmp_path: Path, limit: dict[str, int], code: str) -> None:
+    with service(tmp_path, **limit) as api:
+        query = "/v1/jobs?name=a"
+        key = {"Idempotency-Key": "k", "Content-Type": "image/jpeg"}
+        first = api.client.post(query, data=FILM, headers=key)
+        assert first.status_code == 202
+        again = api.client.post(query, data=FILM, headers=key)
+
+        answer = api.submit(("b.jpg", films.jpeg(2)))
+
+        assert again.get_json()["id"] == first.get_json()["id"]
+        assert (answer.status_code, answer.get_json()["code"]) == (429, code)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.content_type == "application/problem+json"
+        assert len(api.client.get("/v1/jobs").get_json()["items"]) == 1
+        name, most = next(iter(limit.items()))
+        told = api.client.get("/v1/limits").get_json()["quotas"][name.removeprefix("quota_")]
+        assert told["limit"] == most == told["used"] + told["left"]
+
+
+def test_an_archive_above_the_bytes_leaves_nothing_behind(tmp_path: Path) -> None:
+    with service(tmp_path, quota_stored_bytes=10) as api:
+        answer = api.submit(("a.zip", archives.zip_of_films(2)))
+
+        assert answer.get_json()["code"] == "storage_quota_reached"
+        assert list(api.parts.store.keys("")) == []
+
+
+def test_a_disk_that_is_nearly_full_takes_nothing_more(tmp_path: Path) -> None:
+    with service(tmp_path, min_free_bytes=MORE_THAN_ANY_DISK) as api:
+        answer = api.submit(("a.jpg", FILM))
+
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "storage_full")
+        assert "object store" in answer.get_json()["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+        ready = api.client.get("/readyz")
+        assert (ready.status_code, ready.get_json()["parts"]["space"]) == (503, "down")
+        assert api.client.get("/v1/jobs").status_code == 200
