@@ -36,6 +36,7 @@ class RawEntry:
         flags: General purpose flags.
         extra: Extra fields of the central directory.
         external: External attributes (Unix mode in the upper 16 bits).
+        system: On which it was packed; 3 is Unix.
         crc: Checksum claimed by both headers.
         size: Unpacked size claimed by both headers.
         packed_size: Packed size claimed by both headers.
@@ -50,6 +51,7 @@ class RawEntry:
     flags: int = 0
     extra: bytes = b""
     external: int = 0o100644 << 16
+    system: int = 3
     crc: int | None = None
     size: int | None = None
     packed_size: int | None = None
@@ -193,6 +195,42 @@ def cp949_zip(name: str = KOREAN_NAME) -> bytes:
     return raw_zip([RawEntry(name.encode("cp949"), films.jpeg(0), external=0)])
 
 
+def tiny_entries_zip(count: int) -> bytes:
+    """An archive of very many stored entries of one byte, as `zipfile` would take long to write."""
+    body, directory = bytearray(), bytearray()
+    crc = zlib.crc32(b"x")
+    for number in range(count):
+        name = b"%07d.csv" % number
+        head = (20, 0, STORED, 0, 33, crc, 1, 1, len(name), 0)
+        directory += struct.pack("<IHH", 0x02014B50, 0x314, 20)
+        directory += struct.pack("<HHHHIIIHH", *head[1:])
+        directory += struct.pack("<HHHII", 0, 0, 0, 0o100644 << 16, len(body)) + name
+        body += struct.pack("<IHHHHHIIIHH", 0x04034B50, *head) + name + b"x"
+    most = min(count, 0xFFFF)
+    end = struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, count, count, 0, 0)
+    end = end[:40] + struct.pack("<QQ", len(directory), len(body))
+    locator = struct.pack("<IIQI", 0x07064B50, 0, len(body) + len(directory), 1)
+    last = struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, most, most, len(directory), len(body), 0)
+    return bytes(body + directory) + end + locator + last
+
+
+def hostile_tar() -> bytes:
+    """One good film (`good.jpg`) among one entry of each bad kind, each called `.jpg`."""
+    return raw_tar(
+        tar_block(b"good.jpg", films.jpeg(0)),
+        tar_block(b"link.jpg", kind=b"2"),
+        tar_block(b"hard.jpg", kind=b"1"),
+        tar_block(b"device.jpg", kind=b"3"),
+        tar_block(b"sparse.jpg", b"x", kind=b"S"),
+        tar_block(b"../../etc/film.jpg", films.jpeg(1)),
+        tar_block(b"/film.jpg", films.jpeg(2)),
+        tar_block(b"inner.jpg", tar_of_films(1)),
+        tar_block(b"text.jpg", films.text_named_jpg()),
+        tar_block(b"huge.jpg", films.huge_png()),
+        tar_block(b"good.jpg", films.jpeg(3)),
+    )
+
+
 def hostile_zip() -> bytes:
     """One good film (`good.jpg`) among one entry of each bad kind."""
     return raw_zip(
@@ -236,6 +274,6 @@ def _local(entry: RawEntry, packed: bytes) -> bytes:
 def _central(entry: RawEntry, packed: bytes, offset: int) -> bytes:
     offset = offset if entry.offset is None else entry.offset
     crc, packed_size, size = _sizes(entry, packed)
-    fields = (0x314, 20, entry.flags, entry.method, 0, 33, crc, packed_size, size)
+    fields = (entry.system << 8 | 20, 20, entry.flags, entry.method, 0, 33, crc, packed_size, size)
     tail = (len(entry.name), len(entry.extra), 0, 0, 0, entry.external, offset)
     return struct.pack("<IHHHHHHIIIHHHHHII", 0x02014B50, *fields, *tail)

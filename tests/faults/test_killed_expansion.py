@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from lungline.archives import ArchiveFormat
 from lungline.domain import JobStatus
 from tests.factories import archives, films
 from tests.factories.service import Service, prepare, quick_settings
@@ -18,8 +19,9 @@ pytestmark = pytest.mark.faults
 FILMS = 400
 
 
+@pytest.mark.parametrize("kind", [ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP])
 def test_a_killed_expander_goes_on_at_the_cursor(
-    valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+    kind: ArchiveFormat, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ):
     settings = quick_settings(
         tmp_path_factory.mktemp("expand"), broker_url=valkey.url, expand_slice=4
@@ -28,7 +30,11 @@ def test_a_killed_expander_goes_on_at_the_cursor(
     with WorkerProcesses(settings) as processes:
         processes.start("expand", "control", "beat")
         service = Service(settings, processes)
-        job = service.submit_archive(archives.zip_of_films(FILMS, first_seed=80_000))
+        packed = {f"films/{n:05}.jpg": films.jpeg(80_000 + n) for n in range(FILMS)}
+        zipped = kind is ArchiveFormat.ZIP
+        job = service.submit_archive(
+            archives.zip_of(packed) if zipped else archives.tar_of(packed, kind)
+        )
 
         for share in (0.1, 0.3):
             wait_for(lambda share=share: service.job(job).entries_seen >= share * FILMS)
@@ -40,5 +46,6 @@ def test_a_killed_expander_goes_on_at_the_cursor(
         assert [item.name for item in items] == [f"films/{n:05}.jpg" for n in range(FILMS)]
         assert len({item.film.sha256 for item in items}) == FILMS
         assert service.repository.repairs.check_counters() == []
+        assert (service.job(job).entries_accepted, service.job(job).entries_seen) == (FILMS, FILMS)
         assert service.store.get(items[7].film.object_key) == films.jpeg(80_007)
         service.close()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workers.archive.errors import unreadable
-from workers.archive.records import ENTRY, ENTRY_SIGNATURE, UNKNOWN_32, Entry, parse_entry
+from workers.archive.records import ENTRY, ENTRY_SIGNATURE, Entry, parse_entry
 from workers.archive.source import Source
 
 CHUNK = 256 * 1024
@@ -50,10 +50,10 @@ def find_directory(source: Source) -> Directory:
     at = _find_end(tail)
     _, disk, first_disk, _, entries, size, offset, _ = _END.unpack_from(tail, at)
     end = tail_start + at
-    if _UNKNOWN_16 in (disk, entries) or UNKNOWN_32 in (size, offset):
-        wide = _read_end64(source, end)
-        if wide is not None:
-            end, disk, first_disk, entries, size, offset = wide
+    # Some writers add it though the plain record could hold every number.
+    wide = _read_end64(source, end)
+    if wide is not None:
+        end, disk, first_disk, entries, size, offset = wide
     if disk or first_disk:
         raise unreadable("it is one of several volumes; join them first")
     start = end - size

@@ -18,7 +18,8 @@ STORED, DEFLATED = 0, 8
 HAS_DESCRIPTOR = 0x0008
 _ENCRYPTED = 0x0001 | 0x0040 | 0x2000  # the entry, strongly, and the directory
 _UTF8 = 0x0800
-_UNIX = 3
+_UNIX = frozenset({3, 19})
+"""Systems that write a Unix mode: Unix itself and macOS."""
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075
 UNKNOWN_32 = 0xFFFFFFFF
 """The value that says: look into the zip64 field."""
@@ -77,7 +78,7 @@ def parse_entry(header: bytes, raw_name: bytes, extra: bytes) -> Entry:
     fields = _extra_fields(extra)
     size, packed, offset = _widened(fields.get(_ZIP64, b""), size, packed, offset)
     name = decode_name(raw_name, utf8=bool(flags & _UTF8), unicode_path=fields.get(_UNICODE_PATH))
-    special = made_by >> 8 == _UNIX and _is_special(external >> 16)
+    special = made_by >> 8 in _UNIX and _is_special(external >> 16)
     return Entry(name, raw_name, flags, method, crc, packed, size, offset, special)
 
 

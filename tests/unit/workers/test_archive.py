@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
@@ -187,6 +189,7 @@ BAD: Mapping[str, tuple[RawEntry, str]] = {
     "strong": (RawEntry(b"a", b"x", flags=0x40), "encrypted_entry"),
     "lzma": (RawEntry(b"a", b"x", method=14), "unsupported_compression"),
     "device": (RawEntry(b"a", b"x", external=0o020644 << 16), "special_entry"),
+    "link of macOS": (RawEntry(b"a", b"/", external=0o120777 << 16, system=19), "special_entry"),
     "pipe": (RawEntry(b"a", b"x", external=0o010644 << 16), "special_entry"),
     "gzip": (RawEntry(b"a", b"\x1f\x8b\x08" + bytes(20)), "nested_archive"),
     "tar": (RawEntry(b"a", archives.tar_of({"a": b"x"})), "nested_archive"),
@@ -226,6 +229,45 @@ def test_lying_about_the_size_does_not_get_a_bomb_in():
     bomb = RawEntry(b"bomb", bytes(32 << 20), size=1000, local_size=1000)
 
     assert contents(archives.raw_zip([bomb])) == {"bomb": "corrupt_entry"}
+
+
+def test_duplicated_names_are_entries_of_their_own():
+    archive = opened(
+        archives.raw_zip([RawEntry(b"a", films.jpeg(0)), RawEntry(b"a", films.jpeg(1))])
+    )
+
+    assert [archive.read(entry) for entry in archive.entries()] == [films.jpeg(0), films.jpeg(1)]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_very_many_entries_need_little_memory(ordered: bool):
+    data = archives.tiny_entries_zip(40_000)
+    if not ordered:  # the first record of the directory goes behind the others
+        at, record = data.index(b"PK\x01\x02"), 46 + 11
+        end = data.index(b"PK\x06\x06")
+        data = data[:at] + data[at + record : end] + data[at : at + record] + data[end:]
+    limits = ArchiveLimits(1_000_000, 1 << 20, 1 << 30, 200)
+    tracemalloc.start()
+    try:
+        archive = opened(data, limits)
+        count = sum(1 for _ in archive.entries())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    assert (count, archive.entries_total) == (40_000, 40_000)
+    # A window of the directory and, out of order, 16 bytes an entry with what sorting them takes.
+    assert peak < (2 << 20 if ordered else 6 << 20)
+
+
+def test_more_entries_than_allowed_are_not_counted_to_the_end():
+    store = Ranges(archives.tiny_entries_zip(40_000))
+
+    with pytest.raises(ArchiveError) as caught:
+        ZipArchive.open(store, len(store.data), replace(LIMITS, max_entries=1_000))
+
+    assert caught.value.code == "too_many_entries"
+    assert sum(store.reads) < 1 << 20
 
 
 def test_entries_of_one_archive_may_not_share_bytes():

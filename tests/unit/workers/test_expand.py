@@ -11,7 +11,7 @@ from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from tests.factories import archives, films
 from tests.factories.services import service
 from tests.factories.uploads import complete
-from workers import backoff, expand
+from workers import backoff, expand, slices
 from workers.analyze import read_batch
 from workers.expand import expand_archive
 from workers.progress import STALLED, Progress
@@ -206,6 +206,84 @@ def test_an_archive_that_is_gone_fails_the_job(make):
     expand_archive(parts)
 
     assert desk.job(job).error_code == "archive_unreadable"
+
+
+@pytest.mark.parametrize("kind", list(ArchiveFormat))
+def test_every_entry_of_a_hostile_archive_is_accounted_for(make, kind):
+    parts, desk = make()
+    if kind is ArchiveFormat.ZIP:
+        job = desk.submit_archive(archives.hostile_zip())
+    else:
+        job = desk.submit_archive(archives.packed(archives.hostile_tar(), kind))
+
+    expand_archive(parts)
+
+    found = [
+        (entry.name, entry.error_code or str(entry.outcome))
+        for entry in desk.repository.entries.page(job.tenant, job.id, limit=100).items
+    ]
+    assert found == (ZIP_FOUND if kind is ArchiveFormat.ZIP else TAR_FOUND)
+    job = desk.job(job)
+    assert job.error_code is None
+    assert (job.total, job.failed) == (len(found), job.entries_rejected)
+
+
+ZIP_FOUND = [
+    ("good.jpg", "accepted"),
+    ("secret.jpg", "encrypted_entry"),
+    ("../../etc/film.jpg", "unsafe_name"),
+    ("bad.jpg", "wrong_checksum"),
+    ("inner.zip", "nested_archive"),
+    ("bomb.png", "suspicious_ratio"),
+    ("text.jpg", "unsupported_format"),
+    ("cut.jpg", "accepted"),  # told by whoever reads it
+    ("huge.png", "too_many_pixels"),
+    ("link.jpg", "special_entry"),
+]
+TAR_FOUND = [
+    ("good.jpg", "accepted"),
+    ("link.jpg", "special_entry"),
+    ("hard.jpg", "special_entry"),
+    ("device.jpg", "special_entry"),
+    ("sparse.jpg", "special_entry"),
+    ("../../etc/film.jpg", "unsafe_name"),
+    ("/film.jpg", "unsafe_name"),
+    ("inner.jpg", "nested_archive"),
+    ("text.jpg", "unsupported_format"),
+    ("huge.jpg", "too_many_pixels"),
+    ("good.jpg", "accepted"),
+]
+
+
+def test_what_is_ignored_fills_slices_too(make, monkeypatch):
+    monkeypatch.setattr(slices, "MOST_ENTRIES", 100)
+    parts, desk = make()
+    job = desk.submit_archive(archives.tiny_entries_zip(250))
+    commit, sizes = parts.repository.expansions.commit_slice, []
+
+    def watch(*arguments, **slice_):
+        sizes.append(len(slice_["entries"]))
+        return commit(*arguments, **slice_)
+
+    monkeypatch.setattr(parts.repository.expansions, "commit_slice", watch)
+
+    expand_archive(parts)
+
+    assert sizes == [100, 100, 50]
+    job = desk.job(job)
+    assert (job.entries_ignored, job.error_code) == (250, "archive_empty")
+
+
+def test_a_name_without_end_is_shown_by_its_end(make):
+    parts, desk = make()
+    name = "폐" * 20_000 + ".jpg"
+    job = desk.submit_archive(archives.tar_of({name: films.jpeg(1)}))
+
+    expand_archive(parts)
+
+    (item,) = desk.items(job)
+    (entry,) = desk.repository.entries.page(job.tenant, job.id, limit=2).items
+    assert item.name == entry.name == name[-1000:]
 
 
 @pytest.mark.parametrize("kind", list(ArchiveFormat)[1:])
