@@ -70,6 +70,10 @@ test-unit: $(VENV)/.dev ## Run the quick tests only
 bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
 	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)
 
+.PHONY: bench-uploads
+bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
+	@$(BIN)/python -m benchmarks.uploads $(ARGS)
+
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures

@@ -12,7 +12,8 @@ from lungline.settings import Settings
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
-    "Accept, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, X-Request-Id"
+    "Accept, Content-MD5, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, "
+    "X-Request-Id"
 )
 ANSWER_HEADERS = (
     "Content-Disposition, Deprecation, ETag, Idempotency-Replayed, Link, Location, "

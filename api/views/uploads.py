@@ -152,6 +152,7 @@ def list_part_links(upload_id: str, query: dict[str, Any]) -> Answer:
         WrongSize,
         ChecksumMismatch,
         InvalidParameter,
+        CrossSite,
         StoreUnavailable,
         StorageFull,
     ),

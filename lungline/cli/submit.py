@@ -65,8 +65,9 @@ def submit(
 ) -> None:
     """Submit films: all films and folders as one job, each archive as one more.
 
-    Prints the ids of the jobs. Other files in a folder are left out with a note. With --watch the
-    exit code is 3 when not every film was read.
+    Prints the ids of the jobs. What is larger than 64 MB goes in parts: after a break the same
+    command sends only what is missing. Other files in a folder are left out with a note. With
+    --watch the exit code is 3 when not every film was read.
     """
     inputs = find_films(paths)
     options = JobOptions(name=name, bundle=bundle, priority=priority, expires_in=expires_in)

@@ -11,7 +11,7 @@ from typing import Any
 
 from lungline.client.errors import ServiceError, ServiceUnreachable
 from lungline.client.retry import Retry
-from lungline.client.sources import Part, Source, content_md5
+from lungline.client.sources import Part, Source, measure
 from lungline.client.transport import Transport
 
 PARALLEL = 4
@@ -126,8 +126,8 @@ class PartSender:
             self._free.release()
 
     def _until_arrived(self, number: int, part: Part) -> None:
-        md5, failures, refusals = content_md5(part), 0, 0
-        size = sum(map(len, part.pieces()))
+        size, md5 = measure(part)
+        failures = refusals = 0
         while True:
             counted = _Counted(self._progress, self._stop)
             try:

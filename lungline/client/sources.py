@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lungline.client.archive import PIECE_BYTES, zip_films, zip_size
+from lungline.client.archive import zip_films, zip_size
 from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
+
+_PIECE_BYTES = 1024 * 1024
 
 
 class Part(Protocol):
@@ -52,12 +54,17 @@ class Source(Protocol):
         ...
 
 
-def content_md5(part: Part) -> str:
-    """The value of the header `Content-MD5`."""
-    digest = hashlib.md5(usedforsecurity=False)
+def measure(part: Part) -> tuple[int, str]:
+    """Read a part through.
+
+    Returns:
+        Its bytes, and its MD5 as the header `Content-MD5` has it.
+    """
+    digest, size = hashlib.md5(usedforsecurity=False), 0
     for piece in part.pieces():
         digest.update(piece)
-    return b64encode(digest.digest()).decode()
+        size += len(piece)
+    return size, b64encode(digest.digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class _FilePart:
         try:
             with self.path.open("rb") as file:
                 file.seek(self.start)
-                while left and (piece := file.read(min(left, PIECE_BYTES))):
+                while left and (piece := file.read(min(left, _PIECE_BYTES))):
                     left -= len(piece)
                     yield piece
         except OSError as error:
@@ -108,8 +115,8 @@ class _MemoryPart:
     data: bytes
 
     def pieces(self) -> Iterator[bytes]:
-        for start in range(0, len(self.data), PIECE_BYTES):
-            yield self.data[start : start + PIECE_BYTES]
+        for start in range(0, len(self.data), _PIECE_BYTES):
+            yield self.data[start : start + _PIECE_BYTES]
 
 
 class FilmsSource:
