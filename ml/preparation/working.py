@@ -1,10 +1,12 @@
 """Many films prepared side by side, in processes of their own."""
 
 import multiprocessing
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from threading import Thread
 
 import cv2
 
@@ -37,7 +39,7 @@ def prepare_all(
         return
     # Forking would copy whatever threads the parent's libraries have started.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
         futures = [pool.submit(_prepare, job, out, s, bundle) for job in jobs]
         try:
             for future in as_completed(futures):
@@ -49,6 +51,18 @@ def prepare_all(
             ) from None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when its parent is killed: nobody else would tell it to."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def _prepare(job: Job, out: Path, s: PictureSettings, bundle: Path | None) -> Facts:

@@ -2,6 +2,10 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +25,7 @@ from ml.images import read_grey
 from ml.preparation.recipes import EQUALISATION, RECIPES, apply_recipe
 from tests.factories import nia, rsna
 from tests.factories.datasets import write_dataset
+from tests.fixtures.parts import REPOSITORY
 
 Row = Mapping[str, str]
 
@@ -151,6 +156,36 @@ def test_processes_give_what_one_gives(source: Path, made: Path, tmp_path: Path)
     for picture in (made / "segmented_crop" / "images").iterdir():
         twin = tmp_path / "segmented_crop" / "images" / picture.name
         assert twin.read_bytes() == picture.read_bytes()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+import psutil
+from ml.datasets.layouts import read_source
+from ml.preparation.film import Job
+from ml.preparation.settings import PictureSettings
+from ml.preparation.working import prepare_all
+
+if __name__ == "__main__":
+    films = read_source(Path(sys.argv[1]), "nia").films
+    jobs = [Job(film, film.identifier, "", ()) for film in films]
+    next(prepare_all(jobs, Path(sys.argv[2]), PictureSettings("nia"), None, 2))
+    print(*(child.pid for child in psutil.Process().children()), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_processes_end_when_their_parent_is_killed(source: Path, tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(_KILLED)
+    command = [sys.executable, str(script), str(source), str(tmp_path / "out")]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    # Given a preparation that is killed with its pool at work, whose processes hold its stdout
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    # I expect the pipe to have ended, and so the processes
+    assert done.returncode == -signal.SIGKILL
+    assert len(done.stdout.split()) >= 2
 
 
 def test_a_folder_keeps_to_its_settings(source: Path, tmp_path: Path) -> None:
