@@ -286,7 +286,7 @@ class ResultsQuery(Schema):
 
     format = String(
         load_default=None,
-        validate=OneOf(["csv", "ndjson"]),
+        validate=OneOf(["csv", "ndjson", "parquet"]),
         metadata={"description": "Without it `Accept` decides; CSV if that does not."},
     )
 

@@ -12,20 +12,25 @@ from flask import Response, request
 from api import schemas
 from api.context import checked_job_id, parts, tenant
 from api.documented import Answers, problems
+from api.parquet import MEDIA_TYPE, parquet_pieces
 from api.results import csv_rows, ndjson_rows
 from lungline.bundles import find_bundle
 from lungline.domain import ItemStatus
 from lungline.errors import BundleNotFound, InvalidParameter, JobNotFound
+from storage.items import Item
 from storage.jobs import Job
 
 results = APIBlueprint("results", __name__, url_prefix="/v1", tag="Jobs")
 
-_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson", "parquet": MEDIA_TYPE}
 _TEXT = {"schema": {"type": "string"}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _ANSWERS: Answers = {
     200: {
         "description": "A row an item, in the job's order; items not yet read have no findings.",
-        "content": {mimetype: _TEXT for mimetype in _TYPES.values()},
+        "content": {
+            mimetype: _BINARY if kind == "parquet" else _TEXT for kind, mimetype in _TYPES.items()
+        },
     },
     **problems(JobNotFound, InvalidParameter),
 }
@@ -35,7 +40,7 @@ _ANSWERS: Answers = {
 @results.input(schemas.ResultsQuery, location="query", arg_name="query")
 @results.doc(operation_id="getResults", responses=_ANSWERS)
 def get_results(job_id: str, query: dict[str, Any]) -> Response:
-    """Stream the findings of a job as CSV or NDJSON. For research use only.
+    """Stream the findings of a job as CSV, NDJSON or Parquet. For research use only.
 
     In CSV a text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or
     `@`) gets an apostrophe in front. NDJSON carries every text as it is.
@@ -45,10 +50,9 @@ def get_results(job_id: str, query: dict[str, Any]) -> Response:
     stream = iter(parts().repository.items.stream(tenant(), job.id))
     # The first row is fetched now, while an error can still become an answer.
     rows = chain([first], stream) if (first := next(stream, None)) is not None else iter(())
-    lines = csv_rows(rows, _labels(job)) if kind == "csv" else ndjson_rows(rows)
     return Response(
-        _encoded(lines),
-        content_type=f"{_TYPES[kind]}; charset=utf-8",
+        _written(kind, rows, job),
+        content_type=_TYPES[kind] if kind == "parquet" else f"{_TYPES[kind]}; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="lungline-{job.id}.{kind}"',
             "Cache-Control": "no-store",
@@ -59,7 +63,13 @@ def get_results(job_id: str, query: dict[str, Any]) -> Response:
 
 def _accepted() -> str:
     best = request.accept_mimetypes.best_match(list(_TYPES.values()), default="text/csv")
-    return "ndjson" if best == _TYPES["ndjson"] else "csv"
+    return next(kind for kind, mimetype in _TYPES.items() if mimetype == best)
+
+
+def _written(kind: str, rows: Iterator[Item], job: Job) -> Iterator[bytes]:
+    if kind == "parquet":
+        return parquet_pieces(rows, _labels(job))
+    return _encoded(csv_rows(rows, _labels(job)) if kind == "csv" else ndjson_rows(rows))
 
 
 def _encoded(lines: Iterator[str]) -> Iterator[bytes]:

@@ -27,11 +27,19 @@ lungline results 019ab3c1f2e47d0f8b1c2d3e4f506172 --format ndjson | head
 """
 
 
+_FORMATS: dict[str, ResultsFormat] = {
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+}
+
+
 class FormatName(StrEnum):
     """Formats of results."""
 
     CSV = "csv"
     NDJSON = "ndjson"
+    PARQUET = "parquet"
 
 
 @app.command(epilog=EXAMPLES)
@@ -58,7 +66,7 @@ def results(
 
 def format_of(path: Path | None) -> ResultsFormat:
     """Choose the format by a file's name."""
-    return "ndjson" if path and path.suffix.lower() in {".ndjson", ".jsonl"} else "csv"
+    return _FORMATS.get(path.suffix.lower(), "csv") if path else "csv"
 
 
 def save_results(

@@ -23,7 +23,7 @@ from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.transport import Body, Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 
-ResultsFormat = Literal["csv", "ndjson"]
+ResultsFormat = Literal["csv", "ndjson", "parquet"]
 Sent = Callable[[int], None]
 Note = Callable[[str], None]
 
