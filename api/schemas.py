@@ -291,6 +291,23 @@ class ResultsQuery(Schema):
     )
 
 
+class PicturesQuery(Schema):
+    """Which pictures of a job, and how large they are drawn."""
+
+    kind = String(required=True, validate=OneOf(["mask", "overlay", "heatmap"]))
+    size = Integer(load_default=1024, validate=Range(16, 4096))
+    cursor = Integer(
+        load_default=0,
+        validate=Range(0),
+        metadata={"description": "`seq` of the first item; that of the next zip is in `Link`."},
+    )
+    limit = Integer(
+        load_default=1_000,
+        validate=Range(1, 10_000),
+        metadata={"description": "Items of one zip."},
+    )
+
+
 class PictureQuery(Schema):
     """How large a picture is drawn."""
 

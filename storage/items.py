@@ -22,6 +22,7 @@ from storage.tally import Tally
 from storage.upserts import chunks
 
 STREAM_PAGE = 500
+RUN_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,19 @@ class Items:
         with self._database.read() as connection:
             require_job(connection, tenant, job_id)
         return self._stream(job_id)
+
+    def run(self, tenant: str, job_id: str, first: int, count: int) -> Iterator[Item]:
+        """Yield the items of a job whose `seq` is `first` to `first + count - 1`, in their order.
+
+        Like `stream`, a page at a time.
+        """
+        page: Page[Item] | None = None
+        left = count
+        while left > 0 and (page is None or page.next_cursor is not None):
+            cursor = page.next_cursor if page else str(first - 1) if first else None
+            page = self.page(tenant, job_id, limit=min(left, RUN_PAGE), cursor=cursor)
+            yield from page.items
+            left -= len(page.items)
 
     def _stream(self, job_id: str) -> Iterator[Item]:
         after = -1

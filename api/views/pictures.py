@@ -2,32 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import schemas
-from api.context import checked_item_id, parts, tenant
+from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
+from api.picture_files import picture_files
 from api.pictures import Pictures, etag
 from lungline.errors import (
     FilmRejected,
     InvalidParameter,
     ItemNotFound,
+    JobNotFound,
     PictureNotReady,
     StoreUnavailable,
 )
+from lungline.zipping import zip_stored
 from storage.items import Item
 
 pictures = APIBlueprint("pictures", __name__, url_prefix="/v1", tag="Items")
 
 _PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+_ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _ANSWERS: Answers = {
     200: {"description": "The picture. For research use only.", "content": _PNG},
     304: {"description": "The client has it already."},
     **problems(ItemNotFound, PictureNotReady, FilmRejected, InvalidParameter, StoreUnavailable),
 }
+
+
+@pictures.get("/jobs/<job_id>/pictures")
+@pictures.input(schemas.PicturesQuery, location="query", arg_name="query")
+@pictures.doc(
+    operation_id="getPictures",
+    tags=["Jobs"],
+    responses={
+        200: {"description": "The pictures. For research use only.", "content": _ZIP},
+        **problems(JobNotFound, InvalidParameter),
+    },
+)
+def get_pictures(job_id: str, query: dict[str, Any]) -> Response:
+    """Stream pictures of a job as a zip, in the job's order, as `<seq>-<item_id>.png`.
+
+    Items without a picture stand in its last entry, `missing.csv`. A large job comes in several
+    zips, each a fixed run of items: `Link` (RFC 8288) leads to the next.
+    """
+    here = parts()
+    job = here.repository.jobs.get(tenant(), checked_job_id(job_id))
+    first, most = query["cursor"], query["limit"]
+    headers = {
+        "Content-Disposition": f'attachment; filename="lungline-{job.id}-{first}.zip"',
+        "Cache-Control": "no-store",
+    }
+    if first + most < job.total:
+        following = urlencode(request.args.to_dict() | {"cursor": first + most})
+        headers["Link"] = f'<{request.path}?{following}>; rel="next"'
+    items = here.repository.items.run(tenant(), job.id, first, most)
+    files = picture_files(items, _pencil(query["kind"], query["size"]))
+    return Response(zip_stored(files), content_type="application/zip", headers=headers)
 
 
 @pictures.get("/items/<item_id>/film")
@@ -69,11 +107,12 @@ def _answer(kind: str, item_id: str, size: int) -> Response:
     # A picture never changes, but it is a patient's: no shared cache may keep it.
     answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):
-        answer.set_data(_drawn(kind, item, size))
+        answer.set_data(_pencil(kind, size)(item))
     return answer.make_conditional(request)  # type: ignore[return-value]
 
 
-def _drawn(kind: str, item: Item, size: int) -> bytes:
+def _pencil(kind: str, size: int) -> Callable[[Item], bytes]:
+    """What draws one kind of picture, also while an answer streams."""
     drawing = Pictures(parts().store, parts().settings.max_film_pixels)
     draw = {
         "film": drawing.film,
@@ -81,4 +120,4 @@ def _drawn(kind: str, item: Item, size: int) -> bytes:
         "heatmap": drawing.heatmap,
         "overlay": drawing.overlay,
     }
-    return draw[kind](item, size)
+    return partial(draw[kind], size=size)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Sequence
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
+from lungline.zipping import TIMESTAMP, Window
 
-# The same films give the same bytes, so that a repeated submission is known as one.
-TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 PIECE_BYTES = 256 * 1024
 
 
@@ -29,7 +27,7 @@ def zip_films(
     Raises:
         InputUnusable: A film has gone, or cannot be read any more.
     """
-    window, total = _Window(), 0
+    window, total = Window(), 0
     with ZipFile(window, "w", ZIP_STORED) as archive:
         for film in films:
             archive.writestr(ZipInfo(film.name, TIMESTAMP), _read(film))
@@ -41,7 +39,7 @@ def zip_films(
 
 def zip_size(films: Sequence[FilmFile]) -> int:
     """Bytes of what `zip_films` yields, as long as no film changes; nothing is read."""
-    window, offset = _Window(), 0
+    window, offset = Window(), 0
     with ZipFile(window, "w", ZIP_STORED) as archive:
         for film in films:
             entry = ZipInfo(film.name, TIMESTAMP)
@@ -54,37 +52,6 @@ def zip_size(films: Sequence[FilmFile]) -> int:
         archive.start_dir = offset
         archive._didModify = True  # type: ignore[attr-defined]  # or no directory is written
     return window.tell()
-
-
-class _Window(io.BytesIO):
-    """What was written since the last `take`, in a file that seems to hold everything.
-
-    `zipfile` writes an entry's header anew when the entry is complete. It can, within the window,
-    so the archive needs no data descriptors, which streaming readers do not take for stored
-    entries.
-    """
-
-    _base = 0
-
-    def tell(self) -> int:
-        return self._base + super().tell()
-
-    def seek(self, position: int, whence: int = io.SEEK_SET) -> int:
-        if whence == io.SEEK_SET:
-            position -= self._base
-        return self._base + super().seek(position, whence)
-
-    def skip(self, count: int) -> None:
-        """Act as if `count` bytes were written."""
-        self._base += count
-
-    def take(self) -> bytes:
-        """Return what was written and forget it; the position stays what it was."""
-        data = self.getvalue()
-        self._base += len(data)
-        super().seek(0)
-        self.truncate(0)
-        return data
 
 
 def _read(film: FilmFile) -> bytes:

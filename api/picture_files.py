@@ -1,0 +1,37 @@
+"""Pictures of many items as files, drawn one after the other."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+
+from lungline.errors import FilmRejected, PictureNotReady
+from storage.items import Item
+
+MISSING = "missing.csv"
+
+
+def picture_files(
+    items: Iterable[Item], draw: Callable[[Item], bytes]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of a picture an item, and last a list of those that have none.
+
+    Names are made of the item's place and id: what clients call their films is no safe file name.
+
+    Args:
+        items: In their order.
+        draw: Draws the picture; `PictureNotReady` and `FilmRejected` say why there is none.
+
+    Raises:
+        StoreUnavailable: The object store failed.
+    """
+    text = io.StringIO(newline="")
+    missing = csv.writer(text)
+    missing.writerow(["seq", "item_id", "code", "reason"])
+    for item in items:
+        try:
+            yield f"{item.seq:07}-{item.id}.png", draw(item)
+        except (PictureNotReady, FilmRejected) as error:
+            missing.writerow([item.seq, item.id, error.code, error.message])
+    yield MISSING, text.getvalue().encode()
