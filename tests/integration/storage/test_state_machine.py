@@ -355,7 +355,7 @@ def test_many_orders_of_steps_end_well(database: Database) -> None:
     run_state_machine_as_test(
         machine_over(database),
         settings=settings(
-            max_examples=60,
+            max_examples=15,
             stateful_step_count=40,
             deadline=None,
             derandomize=True,  # a red run is red again

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from lungline.stack import StackFailed, Supervisor
 from tests.factories.stacks import DEGRADED_API, REFUSING, STUBBORN, TinyPlan, tiny_plan
@@ -39,8 +40,19 @@ def log_of(data: Path, part: str) -> str:
     return (data / "logs" / f"{part}.log").read_text()
 
 
+_others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _know_others() -> None:
+    """Other tests may have left a helper of `multiprocessing`, which lives as long as pytest."""
+    _others.clear()
+    _others.update(child.pid for child in psutil.Process().children(recursive=True))
+
+
 def descendants() -> list[psutil.Process]:
-    return psutil.Process().children(recursive=True)
+    children = psutil.Process().children(recursive=True)
+    return [child for child in children if child.pid not in _others]
 
 
 def test_stack_gets_ready_and_stops_in_order_without_leaving_a_process(tmp_path: Path) -> None:
