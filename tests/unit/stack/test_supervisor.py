@@ -45,7 +45,7 @@ _others: set[int] = set()
 
 @pytest.fixture(autouse=True)
 def _know_others() -> None:
-    """Other tests may have left a helper of `multiprocessing`, which lives as long as pytest."""
+    """Pools of other tests leave the resource tracker of `multiprocessing`, as old as pytest."""
     _others.clear()
     _others.update(child.pid for child in psutil.Process().children(recursive=True))
 
