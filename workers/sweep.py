@@ -25,12 +25,14 @@ def sweep(parts: Parts) -> dict[str, int]:
     Returns:
         How many rows each repair changed, and permits sent, without the zeros.
     """
-    try:
-        changed = _repair(parts) | _permits(parts)
-    except PartUnavailable as error:
-        log.warning("sweep cut short", code=error.code)
-        return {}
-    changed |= _deletions(parts)
+    changed: dict[str, int] = {}
+    # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
+    # that is down no permit from being sent.
+    for work in (_repair, _permits, _deletions):
+        try:
+            changed |= work(parts)
+        except PartUnavailable as error:
+            log.warning("sweep cut short", work=work.__name__.strip("_"), code=error.code)
     counts = {name: count for name, count in changed.items() if count}
     if counts:
         log.info("swept", **counts)
@@ -51,19 +53,15 @@ def _repair(parts: Parts) -> dict[str, int]:
 
 
 def _deletions(parts: Parts) -> dict[str, int]:
-    """Remove what deleted jobs and uploads left behind; a store that is down stops nothing else."""
+    """Remove what deleted jobs and uploads left behind."""
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
-    try:
-        return {
-            "outlived_jobs": _outlived(parts),
-            "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
-            "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
-            "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
-            "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
-        }
-    except PartUnavailable as error:
-        log.warning("deletions cut short", code=error.code)
-        return {}
+    return {
+        "outlived_jobs": _outlived(parts),
+        "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
+        "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
+        "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
+        "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
+    }
 
 
 def _outlived(parts: Parts) -> int:

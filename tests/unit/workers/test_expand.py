@@ -426,6 +426,34 @@ def test_a_cancelled_job_is_not_expanded_further(make, monkeypatch, pack):
     assert {item.status for item in desk.items(job)} == {ItemStatus.CANCELLED}
 
 
+@pytest.mark.parametrize("pack", KINDS)
+def test_a_film_that_a_deletion_takes_away_meanwhile_is_stored_again(make, monkeypatch, pack):
+    parts, desk = make()
+    earlier = desk.submit([films.jpeg(seed) for seed in range(3)])
+    desk.repository.jobs.cancel(DEFAULT_TENANT, earlier.id)
+    desk.repository.deletions.delete(DEFAULT_TENANT, earlier.id)
+    desk.repository.deletions.rows(desk.store)
+    job = desk.submit_archive(pack(5))
+    commit = parts.repository.expansions.commit_slice
+    purged = []
+
+    def purge_first(*arguments, **slices):
+        """Between storing the slice and committing it."""
+        purged.append(desk.repository.deletions.films(desk.store))
+        return commit(*arguments, **slices)
+
+    monkeypatch.setattr(parts.repository.expansions, "commit_slice", purge_first)
+
+    assert expand_archive(parts)
+
+    assert purged == [3]
+    items = desk.items(job)
+    assert len(items) == 5
+    assert all(desk.store.exists(item.film.object_key) for item in items)
+    assert desk.repository.deletions.films(desk.store) == 0
+    assert desk.repository.repairs.check_counters() == []
+
+
 def test_a_store_that_fails_hands_the_archive_back(make):
     parts, desk = make()
     job = desk.submit_archive(archives.zip_of_films(3))

@@ -73,11 +73,14 @@ def _upload(desk, seconds):
     return upload
 
 
-def test_a_broker_that_is_down_does_not_stop_the_repair(make):
+def test_a_broker_that_is_down_stops_neither_the_repair_nor_deletions(make):
     parts, desk = make()  # there is no broker in these tests
     desk.submit([films.jpeg(0)])
+    ended = desk.submit([films.jpeg(1)])
+    desk.repository.jobs.cancel(DEFAULT_TENANT, ended.id)
+    desk.repository.deletions.delete(DEFAULT_TENANT, ended.id)
 
-    assert sweep(parts) == {}
+    assert sweep(parts) == {"deleted_items": 1, "purged_films": 1}
 
 
 @pytest.mark.parametrize(
