@@ -24,6 +24,8 @@ _VALUES: dict[str, Any] = {
     "Job.expires_at": None,
     "Item.id": ITEM_ID,
     "Item.name": "film-0001.jpg",
+    "Item.external_id": "A-17/0001",
+    "Item.metadata": {"age": 3},
     "Item.status": "succeeded",
     "Item.attempt": 1,
     "Item.seq": 0,

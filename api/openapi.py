@@ -41,6 +41,11 @@ HEALTH = {
 _BINARY: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 _FIELD: dict[str, Any] = {"type": "string"}
 _EXPIRES_IN = _FIELD | {"description": "Seconds after which films that still wait are given up."}
+_EXTERNAL_ID = _FIELD | {
+    "maxLength": 200,
+    "description": "The client's own id of the only film, given back with it.",
+}
+_FILM_METADATA = _FIELD | {"description": "A JSON object about the only film, given back with it."}
 _SUBMISSION_DOCUMENT = {
     "type": "object",
     "required": ["upload"],
@@ -86,6 +91,8 @@ SUBMISSION = {
                     "model": _FIELD,
                     "priority": _FIELD | {"enum": ["interactive", "normal", "bulk"]},
                     "expires_in": _EXPIRES_IN,
+                    "external_id": _EXTERNAL_ID,
+                    "film_metadata": _FILM_METADATA,
                 },
             }
         },
@@ -118,6 +125,8 @@ PARAMETERS: list[dict[str, Any]] = [
         ("query", "model", "The same as `bundle`."),
         ("query", "priority", "`interactive`, `normal` or `bulk`."),
         ("query", "expires_in", _EXPIRES_IN["description"]),
+        ("query", "external_id", _EXTERNAL_ID["description"]),
+        ("query", "film_metadata", _FILM_METADATA["description"]),
         ("query", "filename", "Of a single film in a raw body."),
     )
 ]

@@ -5,6 +5,7 @@ Needs pyarrow (the extra `parquet`), which is loaded when somebody asks for the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -17,7 +18,7 @@ MEDIA_TYPE = "application/vnd.apache.parquet"
 ROWS_A_GROUP = 5_000
 """Some megabytes in memory; readers skip groups, so they should not be smaller."""
 _TEXTS_FIRST = ("item_id", "job_id", "name", "status", "error_code", "top_label")
-_TEXTS_LAST = ("bundle", "runtime", "error_reason", "duplicate_of")
+_TEXTS_LAST = ("bundle", "runtime", "error_reason", "duplicate_of", "external_id", "metadata")
 
 
 def parquet_pieces(
@@ -73,6 +74,8 @@ def _schema(arrow: Any, labels: Sequence[str]) -> Any:
 
 def _row(item: Item, labels: Sequence[str]) -> dict[str, Any]:
     row = flat(item)
+    if row["metadata"] is not None:  # its members differ from film to film
+        row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False)
     return row | {f"p_{label}": row["probabilities"].get(label) for label in labels}
 
 

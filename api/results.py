@@ -22,7 +22,7 @@ LEADING_COLUMNS = (
     "runtime",
     "attempt",
 )
-TRAILING_COLUMNS = ("error_reason", "reused", "duplicate_of")
+TRAILING_COLUMNS = ("error_reason", "reused", "duplicate_of", "external_id", "metadata")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_A_CHUNK = 200
 
@@ -90,6 +90,8 @@ def flat(item: Item) -> Wire:
         "error_reason": error.get("reason"),
         "reused": wire["reused"],
         "duplicate_of": wire["duplicate_of"],
+        "external_id": wire["external_id"],
+        "metadata": wire["metadata"],
         "research_use_only": True,
     }
 
@@ -101,6 +103,8 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, list):
         return ";".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         return f"'{value}" if value.startswith(_FORMULA_STARTS) else value
     return repr(value)

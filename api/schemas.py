@@ -176,6 +176,16 @@ class Item(Schema):
     job_id = String(required=True)
     seq = Integer(required=True, metadata={"description": "Its place in the job, from 0."})
     name = String(required=True)
+    external_id = String(
+        required=True, allow_none=True, metadata={"description": "The client's own id of it."}
+    )
+    metadata = Dict(
+        keys=String(),
+        values=Raw(),
+        required=True,
+        allow_none=True,
+        metadata={"description": "What the client said of it, as it came."},
+    )
     status = String(required=True, validate=OneOf(_ITEM_STATUSES))
     attempt = Integer(required=True)
     reused = Boolean(required=True)

@@ -110,6 +110,8 @@ def item_wire(item: Item) -> Wire:
         "job_id": item.job_id,
         "seq": item.seq,
         "name": item.name,
+        "external_id": item.external_id,
+        "metadata": item.metadata,
         "status": str(item.status),
         "attempt": item.attempt,
         "reused": item.reused,

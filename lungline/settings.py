@@ -107,6 +107,9 @@ class Settings(BaseSettings):
     max_metadata_bytes: int = Field(
         16_384, gt=0, description="Largest `metadata` of one job, as JSON text."
     )
+    max_film_metadata_bytes: int = Field(
+        4_096, gt=0, description="Largest metadata of one film, as JSON text."
+    )
     max_archive_entries: int = Field(1_000_000, gt=0, description="Most entries of one archive.")
     max_archive_ratio: int = Field(
         200, gt=1, description="An entry that unpacks to more than this multiple is refused."

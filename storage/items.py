@@ -13,6 +13,7 @@ from lungline.errors import ItemNotFound, JobNotFound
 from storage import films, predictions, transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
+from storage.external import NOTHING, External
 from storage.films import FILM_COLUMNS, FilmRef, Restore
 from storage.intake.film import IntakenFilm
 from storage.models import EntryRow, FailureRow, FilmRow, ItemRow, JobRow, PredictionRow
@@ -33,11 +34,13 @@ class NewItem:
         name: For display only: never a key, never logged.
         film: What intake stored.
         error: Code and reason of a film that intake refused; the item is born `failed`.
+        external: What the client said of it.
     """
 
     name: str
     film: IntakenFilm | None
     error: tuple[str, str] | None = None
+    external: External = NOTHING
 
     def __post_init__(self) -> None:
         """Check that there is exactly one of film and error."""
@@ -60,6 +63,8 @@ class Item:
         attempt: Runs that reached an end, or that ended its process while it was read alone.
         reused: Whether an earlier prediction answered it.
         duplicate_of: The first item of the job that has the same film; None when this is it.
+        external_id: The client's own id of it.
+        metadata: What else the client said of it, as it came.
         film: The stored film; None when intake refused it.
         prediction: The findings; None until it succeeded.
         created_at: Seconds since the epoch.
@@ -77,6 +82,8 @@ class Item:
     attempt: int
     reused: bool
     duplicate_of: str | None
+    external_id: str | None
+    metadata: dict[str, Any] | None
     film: FilmRef | None
     prediction: Prediction | None
     created_at: float
@@ -115,6 +122,8 @@ _HEAD = (
     ItemRow.attempt,
     ItemRow.reused,
     ItemRow.duplicate_of,
+    ItemRow.external_id,
+    ItemRow.client_metadata,
 )
 _TAIL = (ItemRow.created_at, ItemRow.started_at, ItemRow.finished_at)
 _FILM_AT = len(_HEAD)
@@ -297,6 +306,8 @@ def _row(
         "seq": seq,
         "tenant": job.tenant,
         "name": item.name,
+        "external_id": item.external.id,
+        "client_metadata": item.external.metadata,
         "film_id": film_id,
         "prediction_id": prediction_id,
         "status": status,

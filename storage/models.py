@@ -230,6 +230,9 @@ class ItemRow(Base):
         UniqueConstraint("job_id", "seq"),
         _partial("ix_items_film_id", "film_id", where="film_id IS NOT NULL"),
         _partial("ix_items_prediction_id", "prediction_id", where="prediction_id IS NOT NULL"),
+        _partial(
+            "ix_items_external_id", "tenant", "external_id", "id", where="external_id IS NOT NULL"
+        ),
         _partial("ix_items_queued", "job_id", "seq", where="status = 'queued'"),
         _partial("ix_items_failed", "job_id", "seq", where="status = 'failed'"),
         _partial("ix_items_lease_id", "lease_id", where="status = 'running'"),
@@ -259,6 +262,9 @@ class ItemRow(Base):
     finished_at: Mapped[float | None]
     attempts_before: Mapped[int | None]  # its latest retry
     duplicate_of: Mapped[str | None] = mapped_column(ID)  # the job's first item of the same film
+    # What the client said of the film, see `storage.external`.
+    external_id: Mapped[str | None] = mapped_column(PlainText(200))
+    client_metadata: Mapped[dict[str, Any] | None]
 
 
 class EntryRow(Base):

@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -15,7 +16,12 @@ from api.intake.document import Document
 from api.intake.kinds import Kind, is_archive
 from api.intake.multipart import FilePart, FormReader, Limits
 from api.intake.names import clean_name
-from api.intake.parameters import Parameters, check_interactive, read_parameters
+from api.intake.parameters import (
+    Parameters,
+    check_interactive,
+    check_single,
+    read_parameters,
+)
 from api.intake.spool import Spool
 from api.parts import Parts
 from lungline.archives import HEAD_BYTES
@@ -77,7 +83,9 @@ class Acceptance:
             limits = Limits(
                 films=self._settings.max_films_per_request,
                 film_bytes=self._settings.max_film_bytes,
-                field_bytes=max(4096, self._settings.max_metadata_bytes),
+                field_bytes=max(
+                    4096, self._settings.max_metadata_bytes, self._settings.max_film_metadata_bytes
+                ),
             )
             form = FormReader(spool, limits).read(stream, content_type)
             parameters = read_parameters(form.fields, self._settings)
@@ -90,7 +98,9 @@ class Acceptance:
                 return self._archive(spool.open(archive.content), parameters, request_hash)
             most = self._settings.max_interactive_films
             check_interactive(parameters.priority, len(form.files), most)
+            check_single(parameters.external, len(form.files))
             items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
+            items = [replace(item, external=parameters.external) for item in items]
             again = partial(self._store_again, spool, form.files, items)
             return self._films(items, parameters, request_hash, again)
 
@@ -125,6 +135,7 @@ class Acceptance:
         """
         parameters = read_parameters(document.fields, self._settings)
         check_interactive(parameters.priority, None, self._settings.max_interactive_films)
+        check_single(parameters.external, None)
         upload_id = checked_upload_id(document.upload_id)
         upload = self._parts.repository.uploads.get(self._tenant, upload_id)
         if upload.status is UploadStatus.COMPLETE:
@@ -156,7 +167,7 @@ class Acceptance:
             raise TooLarge(f"The film has more than {most:,} bytes, the limit.")
         film = self._parts.intake.take(self._tenant, data)
         digest = hashlib.sha256(data).hexdigest()
-        item = NewItem(name=name, film=film, error=None)
+        item = NewItem(name=name, film=film, error=None, external=parameters.external)
         request_hash = parameters.request_hash([(name, digest)])
 
         def again(digests: Collection[str]) -> None:
@@ -200,6 +211,7 @@ class Acceptance:
         self, stream: BinaryIO, parameters: Parameters, request_hash: str | None
     ) -> Created:
         check_interactive(parameters.priority, None, self._settings.max_interactive_films)
+        check_single(parameters.external, None)
         job_id, object_key = new_id(), f"{self._tenant}/uploads/{new_id()}"
         limit = self._settings.max_body_bytes
         with self._cleaned(object_key, job_id):

@@ -7,19 +7,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from api.intake.names import clean_name
 from lungline.bundles import find_bundle
 from lungline.domain import Priority
 from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
 from lungline.settings import Settings
+from storage.external import NOTHING, External, read_external, read_metadata
 
-FIELDS = frozenset({"name", "metadata", "bundle", "model", "priority", "expires_in"})
+EXTERNAL_ID, FILM_METADATA = "external_id", "film_metadata"
+FIELDS = frozenset(
+    {"name", "metadata", "bundle", "model", "priority", "expires_in", EXTERNAL_ID, FILM_METADATA}
+)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _MOST_NAME = 200
 _LONGEST = 366 * 86_400  # a year: whoever means longer means for ever
-_LOWEST_SURROGATE, _HIGHEST_SURROGATE = "\ud800", "\udfff"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Parameters:
         bundle: `name@version`, pinned.
         priority: Which jobs are claimed first.
         expires_in: Seconds after which films that still wait are given up; None: never.
+        external: What is said of the only film.
         given: The texts as they came, for the request's hash.
     """
 
@@ -40,6 +44,7 @@ class Parameters:
     bundle: str
     priority: Priority
     expires_in: int | None
+    external: External
     given: Mapping[str, str]
 
     def request_hash(self, contents: Iterable[tuple[str, str]]) -> str:
@@ -72,6 +77,7 @@ def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
         bundle=_bundle(given, settings),
         priority=_priority(given.get("priority", "")),
         expires_in=_expires_in(given.get("expires_in", "")),
+        external=_external(given, settings.max_film_metadata_bytes),
         given=given,
     )
 
@@ -104,6 +110,22 @@ def check_interactive(priority: Priority, films: int | None, most: int) -> None:
         )
 
 
+def check_single(external: External, films: int | None) -> None:
+    """Refuse what is said of one film where there are more.
+
+    Args:
+        external: What is said.
+        films: Number of films; None: an archive.
+
+    Raises:
+        InvalidParameter: It cannot be known which film is meant.
+    """
+    if external != NOTHING and films != 1:
+        raise InvalidParameter(
+            f"{EXTERNAL_ID} and {FILM_METADATA} belong to a single film. Send that film alone."
+        )
+
+
 def checked_name(text: str) -> str:
     """Check a job's name.
 
@@ -116,32 +138,17 @@ def checked_name(text: str) -> str:
 
 
 def _metadata(text: str, most: int) -> dict[str, Any]:
-    if len(text.encode(errors="replace")) > most:
-        raise InvalidParameter(f"metadata has more than {most:,} bytes, the limit.")
     try:
-        value = json.loads(text or "{}", parse_constant=_no_constant)
-        json.dumps(value, allow_nan=False)  # 1e999 is read as infinity
-        fit = isinstance(value, dict) and _storable(value)
-    except (ValueError, RecursionError):
-        fit = False
-    if not fit:
-        raise InvalidParameter(
-            "metadata must be a JSON object, without NaN, infinity, NUL or lone surrogates."
-        )
-    return dict(value)
+        return read_metadata(text, most)
+    except ValueError as error:
+        raise InvalidParameter(f"{error}.") from None
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _storable(value: object) -> bool:
-    """Whether a database can keep all texts in `value`."""
-    if isinstance(value, str):
-        return not any(c == "\0" or _LOWEST_SURROGATE <= c <= _HIGHEST_SURROGATE for c in value)
-    if isinstance(value, dict):
-        return all(_storable(key) and _storable(item) for key, item in value.items())
-    return all(map(_storable, value)) if isinstance(value, list) else True
+def _external(given: Mapping[str, str], most: int) -> External:
+    try:
+        return read_external(given.get(EXTERNAL_ID, ""), given.get(FILM_METADATA, ""), most)
+    except ValueError as error:
+        raise InvalidParameter(f"Of the film: {error}.") from None
 
 
 def _bundle(given: Mapping[str, str], settings: Settings) -> str:

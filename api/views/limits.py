@@ -31,6 +31,7 @@ class SubmissionLimits(Schema):
     films = Integer(required=True, metadata={"description": "In a form; archives hold more."})
     interactive_films = Integer(required=True, metadata={"description": "Of an interactive job."})
     metadata_bytes = Integer(required=True, metadata={"description": "Of `metadata`, as JSON."})
+    film_metadata_bytes = Integer(required=True, metadata={"description": "The same of one film."})
 
 
 class ArchiveLimits(Schema):
@@ -96,6 +97,7 @@ def get_limits() -> Answer:
             "films": settings.max_films_per_request,
             "interactive_films": settings.max_interactive_films,
             "metadata_bytes": settings.max_metadata_bytes,
+            "film_metadata_bytes": settings.max_film_metadata_bytes,
         },
         "archive": {
             "entries": settings.max_archive_entries,

@@ -15,7 +15,13 @@ from lungline.cli.ending import exit_code_of_job, tell_end
 from lungline.cli.exits import ExitCode
 from lungline.cli.progress import show_reading
 from lungline.cli.service import UrlOption, connect
-from lungline.cli.submitting import away_once, find_films, submit_all
+from lungline.cli.submitting import (
+    away_once,
+    check_single,
+    find_films,
+    json_object,
+    submit_all,
+)
 from lungline.client import Job, JobOptions, LunglineClient
 
 EXAMPLES = """Examples:
@@ -27,6 +33,8 @@ lungline submit ward-3/ more/ --name "night shift" --watch
 lungline submit films.zip more.tar.gz --priority bulk
 
 lungline submit films/ --json | jq -r .id
+
+lungline submit film.dcm --external-id A-17/0001 --film-metadata '{"age": 3}'
 """
 
 
@@ -58,6 +66,18 @@ def submit(
         int | None,
         typer.Option(min=1, help="Seconds after which films that still wait are given up."),
     ] = None,
+    metadata: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="Your own words on the job, a JSON object."),
+    ] = None,
+    external_id: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Your own id of the film, when you submit a single one."),
+    ] = None,
+    film_metadata: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="Your own words on that film, a JSON object."),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each job as one line of JSON.")
     ] = False,
@@ -66,11 +86,21 @@ def submit(
     """Submit films: all films and folders as one job, each archive as one more.
 
     Prints the ids of the jobs. What is larger than 64 MB goes in parts: after a break the same
-    command sends only what is missing. Other files in a folder are left out with a note. With
-    --watch the exit code is 3 when not every film was read.
+    command sends only what is missing. What you say of a job or a film comes back with it. Other
+    files in a folder are left out with a note. With --watch the exit code is 3 when not every film
+    was read.
     """
     inputs = find_films(paths)
-    options = JobOptions(name=name, bundle=bundle, priority=priority, expires_in=expires_in)
+    options = JobOptions(
+        name=name,
+        bundle=bundle,
+        priority=priority,
+        expires_in=expires_in,
+        metadata=json_object("--metadata", metadata),
+        external_id=external_id,
+        film_metadata=json_object("--film-metadata", film_metadata),
+    )
+    check_single(inputs, options)
     with connect(url) as client:
         jobs = list(submit_all(client, inputs, options))
         ended = [_follow(client, job) if watch else job for job in jobs]

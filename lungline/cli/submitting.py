@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lungline.cli.console import amount, size, tell
 from lungline.cli.progress import sending
@@ -24,6 +26,32 @@ def find_films(paths: list[Path]) -> Inputs:
         where = ", ".join(str(path) for path in paths)
         raise InputUnusable(f"{where}: no film (JPEG, PNG, DICOM) in there")
     return inputs
+
+
+def json_object(option: str, text: str | None) -> dict[str, Any] | None:
+    """Read an option that is a JSON object.
+
+    Raises:
+        InputUnusable: It is none.
+    """
+    try:
+        value = None if text is None else json.loads(text)
+    except ValueError:
+        value = text
+    if value is None or isinstance(value, dict):
+        return value
+    raise InputUnusable(f"{option}: must be a JSON object, such as '{{\"age\": 3}}'")
+
+
+def check_single(inputs: Inputs, options: JobOptions) -> None:
+    """Refuse what is said of one film where more are submitted.
+
+    Raises:
+        InputUnusable: It cannot be known which film is meant.
+    """
+    said = options.external_id is not None or options.film_metadata is not None
+    if said and (inputs.archives or len(inputs.films) != 1):
+        raise InputUnusable("--external-id and --film-metadata need a single film")
 
 
 def submit_all(client: LunglineClient, inputs: Inputs, options: JobOptions) -> Iterator[Job]:

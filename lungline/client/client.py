@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,12 +38,18 @@ class JobOptions:
         bundle: `name` or `name@version`.
         priority: `interactive`, `normal` or `bulk`.
         expires_in: Seconds after which films that still wait are given up.
+        metadata: Of the job; given back as it came.
+        external_id: The caller's own id of the only film, given back with it.
+        film_metadata: What else is to be given back with the only film.
     """
 
     name: str | None = None
     bundle: str | None = None
     priority: str | None = None
     expires_in: int | None = None
+    metadata: Mapping[str, Any] | None = None
+    external_id: str | None = None
+    film_metadata: Mapping[str, Any] | None = None
 
     @property
     def parameters(self) -> dict[str, str | int | None]:
@@ -52,7 +59,14 @@ class JobOptions:
             "bundle": self.bundle,
             "priority": self.priority,
             "expires_in": self.expires_in,
+            "metadata": _json(self.metadata),
+            "external_id": self.external_id,
+            "film_metadata": _json(self.film_metadata),
         }
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 def _ignore(total: int) -> None:

@@ -180,7 +180,9 @@ class Uploads:
         # Other options make another request, and so need another key.
         text = json.dumps([memory.secret, sorted(given.items())])
         key = hashlib.sha256(text.encode()).hexdigest()
-        document = {"upload": memory.upload_id, **given}
+        document: dict[str, Any] = {"upload": memory.upload_id, **given}
+        if "metadata" in document:  # a text where it is part of an address
+            document["metadata"] = json.loads(document["metadata"])
         return self._transport.post_json("/v1/jobs", document, {"Idempotency-Key": key})
 
 

@@ -66,7 +66,8 @@ def zip_of(films_by_name: Mapping[str, bytes], *, compressed: bool = False) -> b
     method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, data in films_by_name.items():
-            archive.writestr(name, data)
+            # Without the time of day, which would make each archive another one.
+            archive.writestr(zipfile.ZipInfo(name), data, method)
     return stream.getvalue()
 
 

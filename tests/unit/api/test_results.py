@@ -54,6 +54,8 @@ def test_csv(api: Service, job: dict[str, Any]) -> None:
         "error_reason",
         "reused",
         "duplicate_of",
+        "external_id",
+        "metadata",
     ]
     found = rows(answer.text)
     assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "'-1.jpg"]

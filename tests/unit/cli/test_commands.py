@@ -394,3 +394,22 @@ def test_reader_of_the_output_that_leaves_early_is_no_error() -> None:
             assert process.stderr.read() == b""
 
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--external-id", "A", "need a single film"),
+        ("--film-metadata", "{}", "need a single film"),
+        ("--metadata", "[1]", "--metadata: must be a JSON object"),
+    ],
+)
+def test_submit_checks_what_is_said_before_it_sends(
+    option: str, value: str, words: str, run: Run, folder: Path
+) -> None:
+    with scripted(RUNNING) as service:
+        result = run("submit", folder, option, value, url=service.url)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert words in " ".join(result.stderr.split())
+    assert service.seen == []

@@ -6,6 +6,7 @@ import re
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -245,3 +246,17 @@ def test_waits_double_up_to_a_limit_and_follow_the_service() -> None:
     assert all(retry.wait(failures) <= min(2 ** (failures - 1), 4) for failures in range(1, 9))
     assert retry.wait(1, retry_after=3) == 3
     assert retry.wait(1, retry_after=3600) == 4
+
+
+def test_what_is_said_of_job_and_film_goes_along(folder: Path) -> None:
+    options = JobOptions(metadata={"study": 7}, external_id="A 1", film_metadata={"age": 3})
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit_films(gather([folder / "1.jpg"]).films, options)
+
+    (request,) = service.seen
+    assert dict(parse_qsl(urlsplit(request.path).query)) == {
+        "metadata": '{"study": 7}',
+        "external_id": "A 1",
+        "film_metadata": '{"age": 3}',
+        "filename": "1.jpg",
+    }
