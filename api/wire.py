@@ -11,6 +11,7 @@ from storage.entries import Entry
 from storage.items import Failure, Item
 from storage.jobs import Job
 from storage.predictions import Prediction
+from storage.results.rows import told_findings, told_lungs
 
 Wire = dict[str, Any]
 UNKNOWN = "unknown"
@@ -163,18 +164,14 @@ def item_links(item: Item) -> dict[str, str | None]:
 
 def prediction_wire(prediction: Prediction) -> Wire:
     """A prediction without its maps."""
-    keys = ("label", "probability", "score", "threshold", "positive")
     return {
         "bundle": prediction.bundle,
         "runtime": prediction.runtime,
         "top_label": prediction.top_label,
-        "findings": [{key: finding[key] for key in keys} for finding in prediction.findings],
+        "findings": told_findings(prediction),
         "in_distribution": prediction.in_distribution,
         "flags": list(prediction.flags),
-        "lungs": {
-            "count": prediction.lungs["count"],
-            "area_share": prediction.lungs["area_share"],
-        },
+        "lungs": told_lungs(prediction),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,8 +12,6 @@ from flask import Response, request
 from api import schemas
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
-from api.picture_files import picture_files
-from api.pictures import Pictures, etag
 from lungline.errors import (
     FilmRejected,
     InvalidParameter,
@@ -25,6 +22,8 @@ from lungline.errors import (
 )
 from lungline.zipping import zip_stored
 from storage.items import Item
+from storage.results.picture_files import picture_files
+from storage.results.pictures import Pictures, etag
 
 pictures = APIBlueprint("pictures", __name__, url_prefix="/v1", tag="Items")
 
@@ -113,11 +112,4 @@ def _answer(kind: str, item_id: str, size: int) -> Response:
 
 def _pencil(kind: str, size: int) -> Callable[[Item], bytes]:
     """What draws one kind of picture, also while an answer streams."""
-    drawing = Pictures(parts().store, parts().settings.max_film_pixels)
-    draw = {
-        "film": drawing.film,
-        "mask": drawing.mask,
-        "heatmap": drawing.heatmap,
-        "overlay": drawing.overlay,
-    }
-    return partial(draw[kind], size=size)
+    return Pictures(parts().store, parts().settings.max_film_pixels).pencil(kind, size)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from api.parquet import MEDIA_TYPE, parquet_pieces
 from lungline.domain import DEFAULT_TENANT
+from storage.results.parquet import MEDIA_TYPE, parquet_pieces
 from tests.factories import films
 from tests.factories.services import LABELS, Service, service
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from api.render.film import decode_grey, shows_itself, to_png
-from api.render.maps import box_of, heat_at, mask_at
-from api.render.overlay import draw_heatmap, draw_overlay
 from lungline.domain import DEFAULT_TENANT
 from lungline.errors import FilmRejected
 from storage.claims import Outcome
+from storage.results.render.film import decode_grey, shows_itself, to_png
+from storage.results.render.maps import box_of, heat_at, mask_at
+from storage.results.render.overlay import draw_heatmap, draw_overlay
 from tests.factories import films
 from tests.factories.services import BUNDLE, Service, lung_mask, prediction, service
 

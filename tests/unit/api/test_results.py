@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from api.results import LEADING_COLUMNS
+from storage.results.texts import LEADING_COLUMNS
 from tests.factories import films
 from tests.factories.archives import zip_of_films
 from tests.factories.services import BUNDLE, LABELS, Service, service

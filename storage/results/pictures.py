@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from api.render.film import Grey, decode_grey, shows_itself, to_png
-from api.render.maps import box_of, heat_at, mask_at
-from api.render.overlay import draw_heatmap, draw_overlay
 from lungline.errors import FilmRejected, ObjectNotFound, PictureNotReady
 from storage.films import FilmRef
 from storage.items import Item
 from storage.objects import ObjectStore
 from storage.predictions import Prediction
+from storage.results.render.film import Grey, decode_grey, shows_itself, to_png
+from storage.results.render.maps import box_of, heat_at, mask_at
+from storage.results.render.overlay import draw_heatmap, draw_overlay
 
 DRAWING = 1
 """Raised whenever the same data would be drawn differently: part of each picture's ETag."""
@@ -31,6 +33,16 @@ class Pictures:
 
     store: ObjectStore
     most_pixels: int
+
+    def pencil(self, kind: str, size: int) -> Callable[[Item], bytes]:
+        """What draws one kind of picture: `film`, `mask`, `heatmap` or `overlay`."""
+        draw = {
+            "film": self.film,
+            "mask": self.mask,
+            "heatmap": self.heatmap,
+            "overlay": self.overlay,
+        }
+        return partial(draw[kind], size=size)
 
     def film(self, item: Item, size: int) -> bytes:
         """The film in grey, as PNG.

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from api.render.film import Grey
+from storage.results.render.film import Grey
 
 Colour = NDArray[np.uint8]
 """(height, width, 3), blue, green, red."""

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from api.wire import Wire, item_wire
 from storage.items import Item
+from storage.results.rows import flat
 
 LEADING_COLUMNS = (
     "item_id",
@@ -64,36 +64,6 @@ def ndjson_rows(items: Iterable[Item]) -> Iterator[str]:
             yield "".join(lines)
             lines.clear()
     yield "".join(lines)
-
-
-def flat(item: Item) -> Wire:
-    """An item as one row; the findings stay nested."""
-    wire = item_wire(item)
-    error, prediction = wire["error"] or {}, wire["prediction"] or {}
-    findings = prediction.get("findings", [])
-    return {
-        "item_id": wire["id"],
-        "job_id": wire["job_id"],
-        "seq": wire["seq"],
-        "name": wire["name"],
-        "status": wire["status"],
-        "error_code": error.get("code"),
-        "top_label": prediction.get("top_label"),
-        "in_distribution": prediction.get("in_distribution"),
-        "flags": prediction.get("flags", []),
-        "bundle": prediction.get("bundle"),
-        "runtime": prediction.get("runtime"),
-        "attempt": wire["attempt"],
-        "probabilities": {finding["label"]: finding["probability"] for finding in findings},
-        "findings": findings,
-        "lungs": prediction.get("lungs"),
-        "error_reason": error.get("reason"),
-        "reused": wire["reused"],
-        "duplicate_of": wire["duplicate_of"],
-        "external_id": wire["external_id"],
-        "metadata": wire["metadata"],
-        "research_use_only": True,
-    }
 
 
 def _cell(value: Any) -> str:

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from api.results import flat
 from lungline.errors import InvalidParameter
 from storage.items import Item
+from storage.results.rows import flat
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 ROWS_A_GROUP = 5_000

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from api.render.film import Grey
 from lungline.errors import FilmRejected
+from storage.results.render.film import Grey
 
 _HALF = 127
 

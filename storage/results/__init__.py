@@ -1,0 +1,1 @@
+"""Findings and pictures of whole jobs, in the forms that clients and exports get them in."""
