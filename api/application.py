@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIFlask
 
 import lungline
+from api.access import check_declared, register_access
 from api.compression import register_compression
 from api.context import EXTENSION
 from api.cors import register_cors
@@ -74,8 +75,10 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_problems(app)
     register_guard(app, settings)
     register_cors(app, settings)
+    register_access(app, settings)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
+    check_declared(app)
     configure_openapi(app)
     app.wsgi_app = IdleLimit(app.wsgi_app, settings.client_idle_seconds)
     return app  # type: ignore[no-any-return]

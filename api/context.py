@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g
 
+from api.caller import Caller
 from api.parts import Parts
-from lungline.domain import DEFAULT_TENANT
 from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound, UploadNotFound
 
 EXTENSION = "lungline"
@@ -22,7 +22,12 @@ def parts() -> Parts:
 
 def tenant() -> str:
     """Whose data the request is about."""
-    return DEFAULT_TENANT
+    return caller().tenant
+
+
+def caller() -> Caller:
+    """Who asks; only in views that need a key, see `api.access`."""
+    return cast(Caller, g.caller)
 
 
 def checked_job_id(job_id: str) -> str:

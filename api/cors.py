@@ -1,7 +1,8 @@
 """Pages of other sites that the operator trusts (`LUNGLINE_CORS_ORIGINS`) may call the API.
 
 The check is the browser's: it asks before a request that changes something, and shows a page only
-the answers that name its origin. Nobody else is named, and credentials are never allowed.
+the answers that name its origin. Nobody else is named. Such a page may send an API key that it has;
+what the browser itself keeps (cookies) is never allowed.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from lungline.settings import Settings
 
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 REQUEST_HEADERS = (
-    "Accept, Content-MD5, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, "
-    "X-Request-Id"
+    "Accept, Authorization, Content-MD5, Content-Type, Idempotency-Key, If-None-Match, "
+    "Last-Event-ID, Prefer, X-Request-Id"
 )
 ANSWER_HEADERS = (
     "Content-Disposition, Deprecation, ETag, Idempotency-Replayed, Link, Location, "

@@ -10,7 +10,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from lungline.settings import current_settings
+from lungline.settings import current_settings, is_loopback
 from lungline.telemetry import configure_logging
 
 _settings = current_settings()
@@ -58,6 +58,19 @@ def on_starting(server: Any) -> None:
     logger.handlers.clear()
     logger.propagate = True
     logger.filters[:] = [Discreet()]
+
+
+def when_ready(server: Any) -> None:
+    """End a service without keys that others than this machine reach, whatever `--bind` said."""
+    if _settings.keys_needed:
+        return
+    for listener in server.LISTENERS:
+        name = listener.sock.getsockname()
+        if isinstance(name, tuple) and not is_loopback(name[0]):
+            raise SystemExit(
+                f"lungline: without keys the API binds loopback only, not {name[0]}: "
+                "set LUNGLINE_AUTH=keys; see docs/operations.md"
+            )
 
 
 on_reload = on_starting  # gunicorn has set its own handlers up again by then

@@ -6,10 +6,22 @@ from copy import deepcopy
 from typing import Any
 
 from apiflask import APIFlask
+from flask import current_app
 
+from api.access import scopes_of
 from api.documented import problems
 from api.examples import JOB_ID, add_examples
-from lungline.errors import DatabaseUnavailable, HostNotAllowed, LunglineError
+from lungline.domain import Scope
+from lungline.errors import (
+    DatabaseUnavailable,
+    HostNotAllowed,
+    KeyExpired,
+    KeyInvalid,
+    KeyMissing,
+    KeysNeeded,
+    LunglineError,
+    ScopeMissing,
+)
 
 DESCRIPTION = (
     "Lungline reads chest films of children in bulk. **For research use only: no finding is a "
@@ -154,7 +166,16 @@ LAST_EVENT = {
     "schema": {"type": "string"},
     "description": "The `id` of the last event that the reader has had; browsers send it.",
 }
+KEY_SCHEME = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "lungline_<id>_<secret>",
+    "description": "An API key. Each operation names the scope that the key needs; where it names "
+    "several, one of them is enough. A service that binds loopback may run without keys.",
+}
 _EVERYWHERE = problems(HostNotAllowed, LunglineError, DatabaseUnavailable)
+_WITHOUT_KEYS = problems(KeysNeeded)
+_WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded)
 
 
 def configure_openapi(app: APIFlask) -> None:
@@ -176,6 +197,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         return spec
     schemas = spec.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {"Problem": PROBLEM, "Health": HEALTH}
+    spec["components"]["securitySchemes"] = {"key": KEY_SCHEME}
     spec["tags"] = list({tag["name"]: tag for tag in spec["tags"]}.values())
     submission = spec["paths"]["/v1/jobs"]["post"]
     submission["responses"]["200"] = FINISHED
@@ -185,8 +207,10 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     part = spec["paths"]["/v1/uploads/{upload_id}/parts/{number}"]["put"]
     part["requestBody"] = PART
     part["parameters"] += PART_PARAMETERS
+    scopes = _scopes()
     for path, operations in spec["paths"].items():
         for operation in operations.values():
+            _secure(operation, scopes[operation["operationId"]])
             _complete_operation(operation, data=path.startswith("/v1/"))
             add_examples(operation, schemas)
     return spec
@@ -197,3 +221,25 @@ def _complete_operation(operation: dict[str, Any], *, data: bool) -> None:
         status = str(number)
         if data or status != "503":
             operation["responses"].setdefault(status, deepcopy(answer))
+
+
+def _scopes() -> dict[str, frozenset[Scope]]:
+    """The scopes of which each operation needs one, by its id."""
+    found = {}
+    for endpoint, view in current_app.view_functions.items():
+        operation = getattr(view, "_spec", {}).get("operation_id")
+        if operation is not None:
+            found[operation] = scopes_of(current_app, endpoint)
+    return found
+
+
+def _secure(operation: dict[str, Any], scopes: frozenset[Scope]) -> None:
+    operation["security"] = [{"key": [str(scope)]} for scope in sorted(scopes)]
+    for number, answer in (_WITH_KEY if scopes else _WITHOUT_KEYS).items():
+        known = operation["responses"].setdefault(str(number), deepcopy(answer))
+        examples = known["content"]["application/problem+json"]["examples"]
+        more = answer["content"]["application/problem+json"]["examples"]
+        if not more.keys() <= examples.keys():  # the operation has errors of this status itself
+            known["description"] += " " + answer["description"]
+            known["content"] = deepcopy(known["content"])
+            known["content"]["application/problem+json"]["examples"] |= deepcopy(more)

@@ -13,15 +13,25 @@ from lungline.errors import (
     BodyCutOff,
     ClientError,
     InvalidParameter,
+    KeyInvalid,
+    KeyMissing,
     LunglineError,
     MethodNotAllowed,
     NotFound,
     PartUnavailable,
+    ScopeMissing,
     TooLarge,
 )
 from lungline.telemetry import get_logger
 
 PROBLEM_TYPE = "application/problem+json"
+
+# RFC 6750, section 3.
+_CHALLENGES: dict[type[LunglineError], str] = {
+    KeyMissing: 'Bearer realm="lungline"',
+    KeyInvalid: 'Bearer realm="lungline", error="invalid_token"',
+    ScopeMissing: 'Bearer realm="lungline", error="insufficient_scope"',
+}
 
 log = get_logger(__name__)
 
@@ -36,6 +46,9 @@ def problem(error: LunglineError, **extra: Any) -> Response:
     response = _response(error.status, error.code, error.title, error.message, extra)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
+    for kind, challenge in _CHALLENGES.items():
+        if isinstance(error, kind):
+            response.headers["WWW-Authenticate"] = challenge
     return response
 
 

@@ -63,6 +63,7 @@ def _end(response: Response) -> Response:
         status=response.status_code,
         milliseconds=round((time.monotonic() - g.began) * 1000, 1),
         **_ids(),
+        **_key(),
     )
     return response
 
@@ -71,6 +72,12 @@ def _ids() -> dict[str, Any]:
     """The ids in the address, where they can be ids."""
     given = request.view_args or {}
     return {name: value for name, value in given.items() if _ID.fullmatch(str(value))}
+
+
+def _key() -> dict[str, str]:
+    """The id of the key that asked, which opens nothing by itself."""
+    key_id = getattr(g.get("caller"), "key_id", None)
+    return {} if key_id is None else {"key_id": key_id}
 
 
 def _clear(error: BaseException | None) -> None:

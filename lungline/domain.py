@@ -65,6 +65,18 @@ TERMINAL_JOB_STATUSES = frozenset(
 )
 
 
+class Scope(StrEnum):
+    """What an API key may do with its tenant's data; `admin` and `monitor` see all tenants."""
+
+    READ = "read"
+    SUBMIT = "submit"
+    """Send films, and change or delete jobs."""
+    ADMIN = "admin"
+    """Keys, and whatever else concerns the whole service."""
+    MONITOR = "monitor"
+    """Scrape `/metrics`."""
+
+
 class Priority(IntEnum):
     """Which jobs a claim looks at first; lower is sooner."""
 

@@ -113,6 +113,45 @@ class CrossSite(ClientError):
     title = "Another site may not do this"
 
 
+class KeyMissing(ClientError):
+    """The request carries no API key."""
+
+    code = "key_missing"
+    status = 401
+    title = "An API key is needed"
+
+
+class KeyInvalid(ClientError):
+    """What the request carries is no key of this service, or a revoked one."""
+
+    code = "key_invalid"
+    status = 401
+    title = "The API key is not valid"
+
+
+class KeyExpired(KeyInvalid):
+    """The key's time is over."""
+
+    code = "key_expired"
+    title = "The API key has expired"
+
+
+class ScopeMissing(ClientError):
+    """The key may not do this."""
+
+    code = "scope_missing"
+    status = 403
+    title = "The API key may not do this"
+
+
+class KeysNeeded(ClientError):
+    """A service without keys, meant for its own machine, was reached through a proxy."""
+
+    code = "keys_needed"
+    status = 403
+    title = "The service takes no requests from elsewhere"
+
+
 class HostNotAllowed(ClientError):
     """The request is addressed to a host name that is not this service's."""
 
@@ -149,6 +188,13 @@ class ItemNotFound(NotFound):
 
     code = "item_not_found"
     title = "There is no such item"
+
+
+class KeyNotFound(NotFound):
+    """No API key has this id."""
+
+    code = "key_not_found"
+    title = "There is no such API key"
 
 
 class PictureNotReady(ClientError):

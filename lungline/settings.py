@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -55,6 +56,11 @@ class Settings(BaseSettings):
     url: str = Field("http://127.0.0.1:8570", description="Where clients find the API.")
     api_host: str = Field("127.0.0.1", description="Address the API binds; loopback by default.")
     api_port: int = Field(8570, ge=0, le=65535, description="Port the API binds.")
+    auth: Literal["auto", "keys", "none"] = Field(
+        "auto",
+        description="`keys`: each request needs an API key; `none`: nobody needs one, and the API "
+        "binds loopback only; `auto`: `none` on loopback, `keys` elsewhere.",
+    )
     api_processes: int = Field(1, ge=1, description="gunicorn worker processes.")
     api_threads: int = Field(8, ge=1, description="Threads in each gunicorn worker.")
     allowed_hosts: str = Field(
@@ -242,6 +248,15 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_auth(self) -> Self:
+        if self.auth == "none" and not is_loopback(self.api_host):
+            raise ValueError(
+                "LUNGLINE_AUTH=none lets everybody in, so LUNGLINE_API_HOST must be loopback "
+                "(127.0.0.1); set LUNGLINE_AUTH=keys to bind another address"
+            )
+        return self
+
     @field_validator("cors_origins")
     @classmethod
     def _check_origins(cls, listed: str) -> str:
@@ -249,6 +264,11 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError("must list origins such as https://app.example, without a path")
         return listed
+
+    @property
+    def keys_needed(self) -> bool:
+        """Whether requests need an API key."""
+        return self.auth == "keys" or (self.auth == "auto" and not is_loopback(self.api_host))
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -264,6 +284,14 @@ class Settings(BaseSettings):
     def objects_dir(self) -> Path:
         """The local store's folder, with the embedded default filled in."""
         return self.store_dir or self.data_dir / "objects"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; of names `localhost` alone is trusted."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def load_settings(**overrides: object) -> Settings:

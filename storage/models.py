@@ -88,6 +88,23 @@ class TenantRow(Base):
     created_at: Mapped[float]
 
 
+class ApiKeyRow(Base):
+    """A key of a tenant; of its secret only the hash is kept."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (Index("ix_api_keys_tenant_id", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    name: Mapped[str]
+    secret_hash: Mapped[str] = mapped_column(PlainText(64))
+    scopes: Mapped[list[Any]]
+    created_at: Mapped[float]
+    expires_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+    last_used_at: Mapped[float | None]
+
+
 class FilmRow(Base):
     """A stored picture; it owns the object under `object_key`."""
 

@@ -11,6 +11,7 @@ from storage.events import Events
 from storage.expansions import Expansions
 from storage.items import Items
 from storage.jobs import Jobs
+from storage.keys import Keys
 from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
 from storage.uploads import Uploads
@@ -34,6 +35,7 @@ class Repository:
         events: What happened.
         uploads: Archives that come in parts.
         quotas: What tenants may have, and have.
+        keys: Who may ask at all.
     """
 
     def __init__(
@@ -58,3 +60,4 @@ class Repository:
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
         self.uploads = Uploads(database, self.quotas.limits)
+        self.keys = Keys(database)

@@ -9,11 +9,12 @@ from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Length, OneOf
 
 from api import schemas
+from api.access import needs
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import problems
 from api.intake.parameters import check_interactive, checked_name
 from api.wire import failure_wire, job_wire
-from lungline.domain import JobStatus, Priority
+from lungline.domain import JobStatus, Priority, Scope
 from lungline.errors import (
     ClientError,
     CrossSite,
@@ -69,6 +70,7 @@ class Failures(Schema):
 
 
 @control.post("/jobs/<job_id>/pause")
+@needs(Scope.SUBMIT)
 @control.output(schemas.Job, status_code=202)
 @control.doc(operation_id="pauseJob", responses=_REFUSALS)
 def pause_job(job_id: str) -> Answer:
@@ -78,6 +80,7 @@ def pause_job(job_id: str) -> Answer:
 
 
 @control.post("/jobs/<job_id>/resume")
+@needs(Scope.SUBMIT)
 @control.output(schemas.Job, status_code=202)
 @control.doc(operation_id="resumeJob", responses=_REFUSALS)
 def resume_job(job_id: str) -> Answer:
@@ -88,6 +91,7 @@ def resume_job(job_id: str) -> Answer:
 
 
 @control.patch("/jobs/<job_id>")
+@needs(Scope.SUBMIT)
 @control.input(JobChange, location="json", arg_name="changes")
 @control.output(schemas.Job)
 @control.doc(
@@ -111,6 +115,7 @@ def change_job(job_id: str, changes: dict[str, Any]) -> Answer:
 
 
 @control.post("/jobs/<job_id>/retry")
+@needs(Scope.SUBMIT)
 @control.output(Retry, status_code=202)
 @control.doc(
     operation_id="retryJob", responses=problems(JobNotFound, WrongState, NothingToRetry, CrossSite)
@@ -124,6 +129,7 @@ def retry_job(job_id: str) -> Answer:
 
 
 @control.delete("/jobs/<job_id>")
+@needs(Scope.SUBMIT)
 @control.output({}, status_code=204)
 @control.doc(operation_id="deleteJob", responses=_REFUSALS)
 def delete_job(job_id: str) -> tuple[str, int]:
@@ -136,6 +142,7 @@ def delete_job(job_id: str) -> tuple[str, int]:
 
 
 @control.get("/items/<item_id>/failures")
+@needs(Scope.READ)
 @control.output(Failures)
 @control.doc(operation_id="listFailures", tags=["Items"], responses=problems(ItemNotFound))
 def list_failures(item_id: str) -> Answer:

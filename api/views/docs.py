@@ -11,6 +11,7 @@ from flask import current_app, json, make_response, render_template
 from flask.typing import ResponseReturnValue
 
 import lungline
+from api.access import open_to_all
 
 docs = APIBlueprint("docs", __name__, enable_openapi=False)
 
@@ -29,6 +30,7 @@ class Example:
 
 
 @docs.get("/docs")
+@open_to_all
 def show_docs() -> ResponseReturnValue:
     """Show every operation with its parameters, answers and examples."""
     spec: dict[str, Any] = current_app.spec  # type: ignore[attr-defined]

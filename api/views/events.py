@@ -5,10 +5,12 @@ from __future__ import annotations
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from api.access import needs
 from api.context import checked_job_id, parts, tenant
 from api.documented import Answers, problems
 from api.stream import Follower
 from api.waiting import client_gone
+from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound, TooManyStreams
 
 events = APIBlueprint("events", __name__, url_prefix="/v1", tag="Jobs")
@@ -26,6 +28,7 @@ _ANSWERS: Answers = {
 
 
 @events.get("/jobs/<job_id>/events")
+@needs(Scope.READ)
 @events.doc(operation_id="followJob", responses=_ANSWERS)
 def follow_job(job_id: str) -> Response:
     """Follow a job as server-sent events; a reader that was cut off goes on where it was."""

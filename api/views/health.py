@@ -8,6 +8,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
+from api.access import open_to_all
 from api.context import parts
 from api.documented import Answers, problems
 from api.problems import problem
@@ -28,6 +29,7 @@ _READINESS: Answers = {
 
 
 @health.get("/healthz")
+@open_to_all
 @health.doc(operation_id="getHealth", responses=_HEALTH)
 def healthz() -> Response:
     """Say that the process answers, whatever its parts do."""
@@ -35,6 +37,7 @@ def healthz() -> Response:
 
 
 @health.get("/readyz")
+@open_to_all
 @health.doc(operation_id="getReadiness", responses=_READINESS)
 def readyz() -> Response:
     """Say whether submissions are taken, and which part is down.

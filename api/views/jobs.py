@@ -8,13 +8,14 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import schemas
+from api.access import needs
 from api.conditional import Answer, conditional, item_version, job_tag, known
 from api.context import checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
 from api.paging import page_answer
 from api.waiting import client_gone, look_until
 from api.wire import entry_wire, eta_seconds, films_per_second, item_wire, job_wire
-from lungline.domain import EntryOutcome, ItemStatus, JobStatus
+from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Scope
 from lungline.errors import CrossSite, InvalidParameter, JobNotFound, WrongState
 from storage.jobs import Job
 
@@ -24,6 +25,7 @@ _SLOWEST_POLL_SECONDS = 10
 
 
 @jobs.get("/jobs")
+@needs(Scope.READ)
 @jobs.input(schemas.JobPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.JobPage)
 @jobs.doc(operation_id="listJobs", responses=UNCHANGED | problems(InvalidParameter))
@@ -38,6 +40,7 @@ def list_jobs(query: dict[str, Any]) -> Answer | Response:
 
 
 @jobs.get("/jobs/<job_id>")
+@needs(Scope.READ)
 @jobs.input(schemas.JobQuery, location="query", arg_name="query")
 @jobs.output(schemas.Job)
 @jobs.doc(operation_id="getJob", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
@@ -57,6 +60,7 @@ def get_job(job_id: str, query: dict[str, Any]) -> Answer | Response:
 
 
 @jobs.get("/jobs/<job_id>/items")
+@needs(Scope.READ)
 @jobs.input(schemas.ItemPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.ItemPage)
 @jobs.doc(operation_id="listItems", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
@@ -74,6 +78,7 @@ def list_items(job_id: str, query: dict[str, Any]) -> Answer | Response:
 
 
 @jobs.get("/jobs/<job_id>/entries")
+@needs(Scope.READ)
 @jobs.input(schemas.EntryPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.EntryPage)
 @jobs.doc(operation_id="listEntries", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))
@@ -93,6 +98,7 @@ def list_entries(job_id: str, query: dict[str, Any]) -> Answer | Response:
 
 
 @jobs.post("/jobs/<job_id>/cancel")
+@needs(Scope.SUBMIT)
 @jobs.output(schemas.Job, status_code=202)
 @jobs.doc(operation_id="cancelJob", responses=problems(JobNotFound, WrongState, CrossSite))
 def cancel_job(job_id: str) -> Answer:

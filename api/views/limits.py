@@ -7,9 +7,11 @@ from typing import Any
 from apiflask import APIBlueprint, Schema
 from apiflask.fields import Dict, Integer, Nested, String
 
+from api.access import needs
 from api.conditional import Answer
 from api.context import parts, tenant
 from api.parts import Parts
+from lungline.domain import Scope
 from storage.objects.parted import MOST_PARTS
 from storage.quotas import Usage
 
@@ -81,6 +83,7 @@ class Limits(Schema):
 
 
 @limits.get("/limits")
+@needs(Scope.READ, Scope.SUBMIT)
 @limits.output(Limits)
 @limits.doc(operation_id="getLimits")
 def get_limits() -> Answer:

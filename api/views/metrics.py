@@ -6,7 +6,9 @@ from apiflask import APIBlueprint
 from flask import Response, current_app
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
+from api.access import needs
 from api.documented import Answers
+from lungline.domain import Scope
 
 metrics = APIBlueprint("metrics", __name__, tag="Operations")
 
@@ -20,6 +22,7 @@ _ANSWERS: Answers = {
 
 
 @metrics.get("/metrics")
+@needs(Scope.MONITOR, Scope.ADMIN)
 @metrics.doc(operation_id="getMetrics", responses=_ANSWERS)
 def get_metrics() -> Response:
     """Show this process's request counts and the state of the queue."""

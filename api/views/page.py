@@ -7,6 +7,7 @@ from flask import make_response, render_template
 from flask.typing import ResponseReturnValue
 
 import lungline
+from api.access import open_to_all
 from api.context import checked_job_id, parts
 
 page = APIBlueprint("page", __name__, enable_openapi=False)
@@ -14,6 +15,7 @@ page = APIBlueprint("page", __name__, enable_openapi=False)
 
 @page.get("/")
 @page.get("/jobs/<job_id>")
+@open_to_all
 def index(job_id: str | None = None) -> ResponseReturnValue:
     """Show the page; it finds its job in the address."""
     if job_id is not None:

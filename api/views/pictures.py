@@ -10,8 +10,10 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import schemas
+from api.access import needs
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
+from lungline.domain import Scope
 from lungline.errors import (
     FilmRejected,
     InvalidParameter,
@@ -37,6 +39,7 @@ _ANSWERS: Answers = {
 
 
 @pictures.get("/jobs/<job_id>/pictures")
+@needs(Scope.READ)
 @pictures.input(schemas.PicturesQuery, location="query", arg_name="query")
 @pictures.doc(
     operation_id="getPictures",
@@ -68,6 +71,7 @@ def get_pictures(job_id: str, query: dict[str, Any]) -> Response:
 
 
 @pictures.get("/items/<item_id>/film")
+@needs(Scope.READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getFilm", responses=_ANSWERS)
 def get_film(item_id: str, query: dict[str, Any]) -> Response:
@@ -76,6 +80,7 @@ def get_film(item_id: str, query: dict[str, Any]) -> Response:
 
 
 @pictures.get("/items/<item_id>/mask")
+@needs(Scope.READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getMask", responses=_ANSWERS)
 def get_mask(item_id: str, query: dict[str, Any]) -> Response:
@@ -84,6 +89,7 @@ def get_mask(item_id: str, query: dict[str, Any]) -> Response:
 
 
 @pictures.get("/items/<item_id>/heatmap")
+@needs(Scope.READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getHeatmap", responses=_ANSWERS)
 def get_heatmap(item_id: str, query: dict[str, Any]) -> Response:
@@ -92,6 +98,7 @@ def get_heatmap(item_id: str, query: dict[str, Any]) -> Response:
 
 
 @pictures.get("/items/<item_id>/overlay")
+@needs(Scope.READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getOverlay", responses=_ANSWERS)
 def get_overlay(item_id: str, query: dict[str, Any]) -> Response:

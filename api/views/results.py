@@ -9,8 +9,10 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import schemas
+from api.access import needs
 from api.context import checked_job_id, parts, tenant
 from api.documented import Answers, problems
+from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound
 from storage.results.tables import TABLES, labels_of, table_pieces
 
@@ -30,6 +32,7 @@ _ANSWERS: Answers = {
 
 
 @results.get("/jobs/<job_id>/results")
+@needs(Scope.READ)
 @results.input(schemas.ResultsQuery, location="query", arg_name="query")
 @results.doc(operation_id="getResults", responses=_ANSWERS)
 def get_results(job_id: str, query: dict[str, Any]) -> Response:

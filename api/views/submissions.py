@@ -9,6 +9,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api import schemas
+from api.access import needs
 from api.conditional import Answer
 from api.context import parts, tenant
 from api.documented import problems
@@ -20,6 +21,7 @@ from api.intake.parameters import read_idempotency_key
 from api.preferences import answer_in_time
 from api.trace import bind_job
 from api.wire import job_wire
+from lungline.domain import Scope
 from lungline.errors import (
     ArchiveNotAlone,
     BodyCutOff,
@@ -74,6 +76,7 @@ _ERRORS = problems(
 
 
 @submissions.post("/jobs")
+@needs(Scope.SUBMIT)
 @submissions.output(
     schemas.Job,
     status_code=202,

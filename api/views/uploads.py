@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from api.access import needs, open_to_all
 from api.conditional import Answer
 from api.context import checked_job_cursor, checked_upload_id, parts, tenant
 from api.documented import problems
@@ -18,7 +19,7 @@ from api.uploads.bodies import check_open, take_part, take_whole
 from api.uploads.completion import arrived, complete
 from api.uploads.sizes import part_size
 from api.uploads.wire import parts_wire, upload_wire
-from lungline.domain import UploadStatus
+from lungline.domain import Scope, UploadStatus
 from lungline.errors import (
     BodyCutOff,
     ChecksumMismatch,
@@ -52,6 +53,7 @@ _PART_PATH = "/v1/uploads/{upload_id}/parts/{number}"
 
 
 @uploads.post("/uploads")
+@needs(Scope.SUBMIT)
 @uploads.input(schemas.NewUpload, location="json", arg_name="new")
 @uploads.output(schemas.CreatedUpload, status_code=201, description="The upload takes parts.")
 @uploads.doc(
@@ -102,6 +104,7 @@ def create_upload(new: dict[str, Any]) -> Answer:
 
 
 @uploads.get("/uploads")
+@needs(Scope.SUBMIT)
 @uploads.input(PageQuery, location="query", arg_name="query")
 @uploads.output(schemas.UploadPage)
 @uploads.doc(operation_id="listUploads", responses=problems(InvalidParameter))
@@ -114,6 +117,7 @@ def list_uploads(query: dict[str, Any]) -> Answer | Response:
 
 
 @uploads.get("/uploads/<upload_id>")
+@needs(Scope.SUBMIT)
 @uploads.output(schemas.Upload)
 @uploads.doc(operation_id="getUpload", responses=problems(UploadNotFound, StoreUnavailable))
 def get_upload(upload_id: str) -> Answer:
@@ -124,6 +128,7 @@ def get_upload(upload_id: str) -> Answer:
 
 
 @uploads.get("/uploads/<upload_id>/links")
+@needs(Scope.SUBMIT)
 @uploads.input(schemas.LinksQuery, location="query", arg_name="query")
 @uploads.output(schemas.PartLinks)
 @uploads.doc(
@@ -138,6 +143,7 @@ def list_part_links(upload_id: str, query: dict[str, Any]) -> Answer:
 
 
 @uploads.put("/uploads/<upload_id>/parts/<int:number>")
+@open_to_all
 @uploads.output({}, status_code=204)
 @uploads.doc(
     operation_id="putPart",
@@ -168,6 +174,7 @@ def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
 
 
 @uploads.put("/uploads/<upload_id>/content")
+@needs(Scope.SUBMIT)
 @uploads.output(schemas.Upload)
 @uploads.doc(
     operation_id="putUploadContent",
@@ -196,6 +203,7 @@ def put_upload_content(upload_id: str) -> Answer:
 
 
 @uploads.post("/uploads/<upload_id>/complete")
+@needs(Scope.SUBMIT)
 @uploads.output(schemas.Upload)
 @uploads.doc(
     operation_id="completeUpload",
@@ -215,6 +223,7 @@ def complete_upload(upload_id: str) -> Answer:
 
 
 @uploads.delete("/uploads/<upload_id>")
+@needs(Scope.SUBMIT)
 @uploads.output({}, status_code=204)
 @uploads.doc(
     operation_id="deleteUpload",

@@ -1,0 +1,100 @@
+"""Who asks, and may they: each view declares its scope, and nothing undeclared is served.
+
+Below the route decorator of a view stands either `needs(Scope.READ)` (or other scopes, of which one
+is enough) or `open_to_all`. The application does not start with a view that says neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from api.caller import ANYBODY, Caller
+from api.context import parts
+from lungline.domain import Scope
+from lungline.errors import KeyMissing, KeysNeeded, ScopeMissing
+from lungline.settings import Settings
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_DECLARED = "lungline_scopes"
+_LIBRARY_ENDPOINTS = frozenset({"static", "openapi.spec"})
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
+_SCHEME = "bearer"
+
+
+def needs(*scopes: Scope) -> Callable[[View], View]:
+    """Declare that a view is for keys with one of these scopes."""
+
+    def declare(view: View) -> View:
+        setattr(view, _DECLARED, frozenset(scopes))
+        return view
+
+    return declare
+
+
+def open_to_all(view: View) -> View:
+    """Declare that a view needs no key: it tells nothing of anybody, or checks a link itself."""
+    setattr(view, _DECLARED, frozenset())
+    return view
+
+
+def scopes_of(app: Flask, endpoint: str) -> frozenset[Scope]:
+    """The scopes of which a view's caller needs one; none: it is open to all.
+
+    Raises:
+        RuntimeError: The view does not say.
+    """
+    if endpoint in _LIBRARY_ENDPOINTS:
+        return frozenset()
+    declared = getattr(app.view_functions[endpoint], _DECLARED, None)
+    if declared is None:
+        raise RuntimeError(f"The view {endpoint} must declare its scope: see api/access.py.")
+    return frozenset(declared)
+
+
+def check_declared(app: Flask) -> None:
+    """Refuse an application with a view that does not declare its scope.
+
+    Raises:
+        RuntimeError: It has one.
+    """
+    for endpoint in app.view_functions:
+        scopes_of(app, endpoint)
+
+
+def register_access(app: Flask, settings: Settings) -> None:
+    """Find out for every request who asks, and refuse who may not."""
+
+    def check() -> None:
+        if request.endpoint is None or request.method == "OPTIONS":
+            return  # a 404, or a list of methods: the same for all
+        wanted = scopes_of(current_app, request.endpoint)
+        if settings.keys_needed:
+            if wanted:
+                g.caller = _allowed(_key_holder(), wanted)
+            return
+        if any(name in request.headers for name in _FORWARDED):
+            raise KeysNeeded(
+                "The service runs without keys, for its own machine only, and this request came "
+                "through a proxy. Its operator must set LUNGLINE_AUTH=keys."
+            )
+        g.caller = ANYBODY
+
+    app.before_request(check)
+
+
+def _key_holder() -> Caller:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != _SCHEME or not token.strip():
+        raise KeyMissing("Send an API key: `Authorization: Bearer KEY`.")
+    return Caller.of(parts().repository.keys.check(token.strip()))
+
+
+def _allowed(caller: Caller, wanted: frozenset[Scope]) -> Caller:
+    if not caller.scopes & wanted:
+        names = " or ".join(f"`{scope}`" for scope in sorted(wanted))
+        raise ScopeMissing(f"This needs a key with the scope {names}.")
+    return caller
