@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ml.comparison.commands import compare
 from ml.datasets.commands import manifest, names_of, prepare
 from ml.evaluation.commands import agreement, evaluate, precisions, quantise, shortcuts
 from ml.exploration.commands import explore
@@ -116,8 +117,8 @@ def views(
 
     Prints a table of figures on validation films; the test part is not touched.
     """
-    from ml.training.comparison import compare_views, view_table
     from ml.training.settings import ClassifierSettings
+    from ml.training.view_comparison import compare_views, view_table
 
     settings = ClassifierSettings(epochs=epochs, sizes=(size,), shares=(1.0,), seed=seed)
     typer.echo(view_table(compare_views(data, segmenter, folder, settings, typer.echo)))
@@ -182,6 +183,7 @@ for command in (
     agreement,
     shortcuts,
     outliers,
+    compare,
 ):
     app.command()(command)
 

@@ -1,5 +1,6 @@
 """OpenVINO: the runtime of CPU workers, one thread a process."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,19 @@ class OpenVinoRuntime:
             for place in (self._logits, self._features, self._activation)
         )
         return Classified(logits, features, activation)
+
+
+def open_network(file: Path, size: int) -> Callable[[Batch], list[Batch]]:
+    """Compile one exported network in f32, as workers run it.
+
+    Args:
+        file: Its `.xml`.
+        size: Side of the input, pixels.
+
+    Returns:
+        A call from one film (size, size, 1) to the outputs.
+    """
+    return _Network(import_openvino().Core(), file, size, "f32")
 
 
 def network_file(bundle: Bundle, network: str, precision: str) -> Path:

@@ -12,7 +12,12 @@ from ml.evaluation.metrics import Floats, auc, confusion, macro_f1
 from ml.networks.backbones import backbone_classifier, known_backbone
 from ml.networks.head import trained_part
 from ml.training.loop import Course, Scores, computing_in, run_course
-from ml.training.recipe_films import AUGMENTATIONS, RecipeBatches, RecipeFilms, read_recipe
+from ml.training.recipe_films import (
+    RecipeBatches,
+    RecipeFilms,
+    known_augmentation,
+    read_recipe,
+)
 from ml.training.runs import RunFolder
 from ml.training.settings import NetworkSettings
 
@@ -32,11 +37,8 @@ def train_network(data: Path, run: RunFolder, s: NetworkSettings, show: Show = p
         ValueError: Data, settings and weights do not fit each other.
     """
     known_backbone(s.backbone, s.size)
-    if s.augmentation not in AUGMENTATIONS:
-        raise ValueError(
-            f"there is no augmentation '{s.augmentation}'; there are {', '.join(AUGMENTATIONS)}"
-        )
-    labels, train, held_out = read_recipe(data, s.labels, s.size)
+    known_augmentation(s.augmentation)
+    labels, train, held_out = read_recipe(data, s.labels, s.size, s.films)
     s = replace(s, labels=labels)
     weights = Path(s.weights) if s.weights else None
     keras.utils.set_random_seed(s.seed)
@@ -76,7 +78,7 @@ def judge_labels(truth: NDArray[np.int64], logits: Floats, labels: Sequence[str]
 
 
 def _course(train: RecipeFilms, held_out: RecipeFilms, s: NetworkSettings, show: Show) -> Course:
-    how = AUGMENTATIONS[s.augmentation]
+    how = known_augmentation(s.augmentation)
     inputs = held_out.inputs()
 
     def judge(model: keras.Model, epoch: int) -> Scores:

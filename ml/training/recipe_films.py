@@ -1,5 +1,6 @@
 """The films of a prepared recipe, and the batches that a network is trained on."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,17 @@ AUGMENTATIONS: Mapping[str, Augmentation] = {
 """By name. `flip_rotate_4` with class weights is that of the seed project."""
 
 
+def known_augmentation(name: str) -> Augmentation:
+    """Give an augmentation.
+
+    Raises:
+        ValueError: There is none of this name.
+    """
+    if name not in AUGMENTATIONS:
+        raise ValueError(f"there is no augmentation '{name}'; there are {', '.join(AUGMENTATIONS)}")
+    return AUGMENTATIONS[name]
+
+
 @dataclass(frozen=True)
 class RecipeFilms:
     """Films of one part.
@@ -54,10 +66,12 @@ class RecipeFilms:
     Attributes:
         pixels: (n, size, size), 8-bit grey.
         labels: (n,) label indices.
+        patients: (n,) whose films they are.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.int64]
+    patients: NDArray[np.str_]
 
     def inputs(self) -> Inputs:
         """Give what the network sees of them unchanged, (n, size, size, 1), 0..1."""
@@ -70,17 +84,24 @@ def as_inputs(pixels: NDArray[np.uint8]) -> Inputs:
 
 
 def read_recipe(
-    folder: Path, labels: Sequence[str], size: int
+    folder: Path, labels: Sequence[str], size: int, most: int = 0
 ) -> tuple[tuple[str, ...], RecipeFilms, RecipeFilms]:
     """Read a prepared recipe: its label set, its training films and its validation films.
 
     Duplicates are left out of training. The test part is not opened.
+
+    Args:
+        folder: Of the recipe.
+        labels: The label set, in order; empty for that of the data.
+        size: Side that the pictures are brought to, pixels.
+        most: Training films at most; 0 for all.
 
     Raises:
         ValueError: The folder is no data set of this label set, or is not divided.
     """
     source = read_source(folder, "manifest", labels)
     train = [f for f in source.films if f.split == TRAIN and not f.duplicate_of]
+    train = of_some_patients(train, most) if most else train
     validation = [f for f in source.films if f.split == VALIDATION]
     for part, films in ((TRAIN, train), (VALIDATION, validation)):
         empty = [label for label in source.labels if label not in {film.label for film in films}]
@@ -93,13 +114,23 @@ def read_recipe(
     return names, _loaded(train, names, size), _loaded(validation, names, size)
 
 
+def of_some_patients(films: Sequence[Record], most: int) -> list[Record]:
+    """Take the films of patients drawn by chance, always the same ones, `most` films at most."""
+    films_of = Counter(film.patient for film in films)
+    drawn = np.random.default_rng(0).permutation(sorted(films_of))
+    fitting = np.cumsum([films_of[patient] for patient in drawn]) <= most
+    chosen = set(drawn[fitting].tolist())
+    return [film for film in films if film.patient in chosen]
+
+
 def _loaded(films: Sequence[Record], labels: Sequence[str], size: int) -> RecipeFilms:
     pixels = [
         cv2.resize(read_grey(film.image), (size, size), interpolation=cv2.INTER_AREA)
         for film in films
     ]
     indices = np.array([labels.index(film.label) for film in films], np.int64)
-    return RecipeFilms(np.stack(pixels), indices)
+    patients = np.array([film.patient for film in films], np.str_)
+    return RecipeFilms(np.stack(pixels), indices, patients)
 
 
 class RecipeBatches(keras.utils.PyDataset):

@@ -86,6 +86,7 @@ class NetworkSettings:
         batch: Films a step.
         rate: Learning rate of Nadam.
         average: Decay of the exponential average of the weights, a step.
+        films: Training films at most, of whole patients, whatever the seed; 0 for all.
         seed: Seeds the weights, the order of films and their augmentation.
         precision: Keras dtype policy of the forward and backward pass.
     """
@@ -100,5 +101,6 @@ class NetworkSettings:
     batch: int = 16
     rate: float = 1e-3
     average: float = 0.99
+    films: int = 0
     seed: int = 1
     precision: str = "mixed_bfloat16"

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from ml.__main__ import app
 from ml.evaluation.metrics import macro_f1
-from ml.networks.backbones import BACKBONES, backbone_classifier
+from ml.networks.backbones import BACKBONES, MOMENTUM, backbone_classifier
 from ml.training.finished import trained_model
 from ml.training.network import judge_labels
 from ml.training.recipe_films import (
@@ -96,7 +96,7 @@ def films_of(counts: list[int]) -> RecipeFilms:
     rng = np.random.default_rng(1)
     labels = np.repeat(np.arange(len(counts)), counts)
     pixels = rng.integers(0, 256, (len(labels), SIZE, SIZE), dtype=np.uint8)
-    return RecipeFilms(pixels, labels)
+    return RecipeFilms(pixels, labels, np.array([f"p{n}" for n in range(len(labels))]))
 
 
 def test_class_weights_even_classes_out() -> None:
@@ -150,8 +150,11 @@ def test_a_backbone_starts_from_a_file_of_its_weights(tmp_path: Path) -> None:
         assert np.array_equal(ours, theirs)
 
 
-def test_an_application_gets_the_shared_head() -> None:
+def test_an_application_gets_the_shared_head_and_statistics_that_settle_soon() -> None:
     model = backbone_classifier("mobilenetv2", 7, SIZE)
+    trunk = next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    kinds = keras.layers.BatchNormalization
+    assert {layer.momentum for layer in trunk.layers if isinstance(layer, kinds)} == {MOMENTUM}
     outputs = model(np.random.default_rng(1).random((1, SIZE, SIZE, 1), dtype=np.float32))
     assert outputs["logits"].shape == (1, 7)
     mean = np.asarray(outputs["activation"]).mean(axis=(1, 2))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from ml.publish import publish
-from ml.training.comparison import COLUMNS, compare_views, view_table
 from ml.training.prepare import PreparedFilms
 from ml.training.runs import RunFolder
 from ml.training.settings import ClassifierSettings
+from ml.training.view_comparison import COLUMNS, compare_views, view_table
 from ml.training.views import VIEWS, hide, seen_through
 
 

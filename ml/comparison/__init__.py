@@ -1,0 +1,1 @@
+"""Comparison of networks: backbones x recipes x seeds on one split, one row each."""
