@@ -59,8 +59,8 @@ format: $(VENV)/.dev ## Put the code into its standard form
 	@$(BIN)/ruff check --fix .
 
 .PHONY: test
-test: lint ## Run every test, the quick ones first: ARGS='-k name' for some
-	@$(BIN)/python -m pytest $(ARGS)
+test: lint ## Run every test, two at a time, the quick ones first: ARGS='-k name' for some
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## Run the quick tests only

@@ -18,6 +18,10 @@ def queue_position() -> ColumnElement[int | None]:
     one of each tenant with less virtual time: after that it is this one's turn. A job that was
     claimed before has its turns among the others: 0. None: it is paused, stopped or ended.
     """
+    return _POSITION
+
+
+def _position() -> ColumnElement[int | None]:
     waits = and_(JobRow.status.in_(_OPEN), ~JobRow.paused)
     return case(
         (and_(waits, JobRow.first_claim_at.is_(None)), _jobs_before() + _tenants_before()),
@@ -50,3 +54,6 @@ def _tenants_before() -> ColumnElement[int]:
         .where(tuple_(theirs.vtime, theirs.id) < tuple_(vtime, JobRow.tenant))
     )
     return count.correlate(JobRow).scalar_subquery()
+
+
+_POSITION = _position()  # to build it takes longer than to ask it
