@@ -41,12 +41,12 @@ def main(
         for path in sorted(DEMO_FILMS.glob("*.png"))
     ]
     runtime = load_runtime("openvino", bundle)
-    networks = NetworkPair(runtime, bundle.preprocessing)
+    networks = NetworkPair(runtime, bundle)
     gate = Gate.load(bundle.file(FILE))
     inputs = np.stack([segmenter_input(film, bundle.preprocessing) for film in films])
     maps = runtime.segment(inputs)
     masks = [clean_mask(lung) for lung in maps]
-    crops = np.stack([lungs.crop for lungs in networks.find_lungs(films)])
+    crops = np.stack([lungs.picture for lungs in networks.find_lungs(films)])
     features = runtime.classify(crops).features
 
     def forward() -> None:

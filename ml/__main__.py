@@ -136,7 +136,7 @@ def export(
     from ml.training.finished import trained_model
     from ml.training.runs import RunFolder
 
-    export_model(trained_model(RunFolder(run), checkpoint=checkpoint), run / "export")
+    export_model(trained_model(RunFolder.of(run), checkpoint=checkpoint), run / "export")
     typer.echo(f"exported to {run / 'export'}")
 
 
@@ -146,17 +146,41 @@ def publish(
     name: Annotated[str, typer.Option(help="The bundle's name.")],
     version: Annotated[str, typer.Option(help="The bundle's version.")],
     out: Annotated[Path, typer.Option(help="Folder that holds bundles.")] = Path("ml/bundles"),
-    segmenter: Annotated[Path, typer.Option(help="Folder of the exported segmenter run.")] = Path(
-        "runs/segmenter"
-    ),
+    segmenter: Annotated[
+        Path,
+        typer.Option(help="Of a run of `train classifier`: folder of the exported segmenter run."),
+    ] = Path("runs/segmenter"),
+    lungs: Annotated[
+        Path,
+        typer.Option(help="Of a run of `train network`: the bundle that finds the lungs."),
+    ] = Path("ml/bundles/paediatric-pneumonia"),
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Of a run of `train network`: its recipe's folder, where it was moved."),
+    ] = None,
+    gate: Annotated[
+        bool, typer.Option(help="Fit a gate that tells other pictures from such films.")
+    ] = True,
+    licence: Annotated[str, typer.Option(help="Of the weights of `train network`.")] = "",
 ) -> None:
     """Calibrate on validation films and write the bundle OUT/NAME."""
+    from ml.gate.fitting import GateSettings
     from ml.publish import publish as publish_bundle
+    from ml.publish_network import Publication, is_network_run, publish_network
     from ml.training.runs import RunFolder
 
-    bundle = publish_bundle(
-        RunFolder(run), RunFolder(segmenter), out / name, name, version, typer.echo
-    )
+    folder = RunFolder.of(run)
+    if is_network_run(folder):
+        fitted = GateSettings() if gate else None
+        bundle = publish_network(
+            Publication(folder, lungs, out / name, name, version, data, fitted, licence), typer.echo
+        )
+    elif data or licence or not gate:
+        raise ValueError("--data, --licence and --no-gate are for runs of `train network`")
+    else:
+        bundle = publish_bundle(
+            folder, RunFolder.of(segmenter), out / name, name, version, typer.echo
+        )
     typer.echo(f"{bundle.key} written to {bundle.path}, checksum {bundle.checksum}")
 
 

@@ -56,7 +56,7 @@ class Analyzer:
         self.bundle = bundle
         self.runtime_name = runtime.name
         self.limits = limits or DecodeLimits()
-        self._networks = NetworkPair(runtime, bundle.preprocessing)
+        self._networks = NetworkPair(runtime, bundle)
         self.gate = Gate.load(bundle.file(GATE)) if GATE in bundle.files else None
 
     @classmethod

@@ -1,10 +1,10 @@
 """A model bundle: a folder that says what it is, and can be checked against what it says.
 
-Layout, format 1::
+Layout::
 
     manifest.json                  what is described below
     segmenter.keras                U-Net, (n, S, S, 1) grey in 0..1 -> (n, S, S, 1) lung probability
-    classifier.keras               CheXNet, (n, C, C, 1) -> logits (n, labels),
+    classifier.keras               CheXNet say, (n, C, C, 1) -> logits (n, labels),
                                    features (n, f), activation (n, h, w, labels)
     openvino/segmenter.xml .bin    the same two, exported for the CPU runtime
     openvino/classifier.xml .bin
@@ -13,7 +13,9 @@ Layout, format 1::
 
 `manifest.json` holds `format` (this layout's number), name and version, the label set in its order,
 operating thresholds, the calibration temperature, the preprocessing, the SHA-256 of every other
-file, and what the figures, data and licence of the bundle are. Nothing in a bundle is unpickled.
+file, and what the figures, data and licence of the bundle are. Format 2 says how the classifier's
+picture is made, by one of the recipes of a preparation; in format 1 both networks share one
+preprocessing, and the classifier sees the lungs' box. Nothing in a bundle is unpickled.
 """
 
 import hashlib
@@ -25,13 +27,14 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from ml.errors import BundleError
-from ml.manifest import FORMAT, Label, Manifest
+from ml.manifest import FORMATS, Label, Manifest
+from ml.preparation.picture import PictureSteps
 from ml.preprocess import Preprocessing
 
 MANIFEST = "manifest.json"
 _CHUNK = 1 << 20
 
-__all__ = ["FORMAT", "MANIFEST", "Bundle", "Label", "Manifest", "write_manifest"]
+__all__ = ["FORMATS", "MANIFEST", "Bundle", "Label", "Manifest", "write_manifest"]
 
 
 class Bundle:
@@ -124,6 +127,17 @@ class Bundle:
         return self.manifest.preprocessing
 
     @property
+    def picture(self) -> PictureSteps | None:
+        """How films become the classifier's inputs; None: cropped, by `preprocessing`."""
+        return self.manifest.picture
+
+    @property
+    def classifier_size(self) -> int:
+        """Side of the classifier's input, pixels."""
+        picture = self.manifest.picture
+        return picture.input_size if picture else self.manifest.preprocessing.classifier_size
+
+    @property
     def files(self) -> dict[str, str]:
         """SHA-256 by relative path."""
         return self.manifest.files
@@ -137,7 +151,8 @@ def write_manifest(path: Path, **described: Any) -> Bundle:
 
     Args:
         path: The folder, all its files in place; hidden files are left out.
-        **described: The attributes of `Manifest`, without `files` and `format`.
+        **described: The attributes of `Manifest`, without `files` and `format`, which follows
+            from whether there is a `picture`.
 
     Returns:
         The bundle, loaded and verified.
@@ -146,11 +161,12 @@ def write_manifest(path: Path, **described: Any) -> Bundle:
         BundleError: What is described is malformed.
     """
     try:
-        manifest = Manifest(files=_checksums(path), **described)
+        layout = FORMATS[-1] if described.get("picture") else FORMATS[0]
+        manifest = Manifest(format=layout, files=_checksums(path), **described)
     except ValidationError as error:
         raise BundleError(f"{path} cannot become a bundle: {_causes(error)}") from None
     draft = path / f".{MANIFEST}.new"
-    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    text = json.dumps(manifest.written(), indent=2, ensure_ascii=False)
     draft.write_text(text + "\n", encoding="utf-8")
     os.replace(draft, path / MANIFEST)
     return Bundle.load(path)
@@ -182,9 +198,10 @@ def _parse(path: Path, raw: bytes) -> Manifest:
     except (ValueError, RecursionError):
         raise BundleError(f"{path / MANIFEST} is no JSON. {_FETCH_AGAIN}") from None
     found = described.get("format") if isinstance(described, dict) else None
-    if found != FORMAT:
+    if found not in FORMATS:
         raise BundleError(
-            f"{path} has bundle format {found!r}; this version reads format {FORMAT}. "
+            f"{path} has bundle format {found!r}; this version reads formats "
+            f"{' and '.join(map(str, FORMATS))}. "
             "Upgrade Lungline, or publish the bundle again.",
             "bundle_format_unknown",
         )

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ml.evaluation.tables import Row, rows
+from ml.network_card import network_card
 
 _TEMPLATE = """# Model card: {name} {version}
 
@@ -65,6 +66,9 @@ largest Youden index there: {thresholds}.
 
 def model_card(described: dict[str, Any]) -> str:
     """Write the card from a manifest's attributes (`ml.bundle.Manifest`, without `files`)."""
+    figures = _figures(described.get("metrics", {}))
+    if described.get("picture"):
+        return network_card(described, figures)
     preprocessing = described["preprocessing"]
     if not isinstance(preprocessing, dict):
         preprocessing = {
@@ -87,7 +91,7 @@ def model_card(described: dict[str, Any]) -> str:
         temperature=described["temperature"],
         normal_threshold=described["thresholds"]["normal"],
         thresholds=_list_thresholds(described["thresholds"]),
-        figures=_figures(described["metrics"]),
+        figures=figures,
         licence=described["licence"],
     )
 

@@ -102,7 +102,7 @@ def publish(
         "licence": LICENCE,
     }
     ungated = describe(folder, described)
-    networks = NetworkPair(load_runtime("openvino", ungated), ungated.preprocessing)
+    networks = NetworkPair(load_runtime("openvino", ungated), ungated)
     fitted = fit_gate(list(train.films), list(validation.films), networks.observe, gate, show)
     fitted.save(folder / GATE)
     return describe(folder, described)
@@ -119,7 +119,7 @@ def record_figures(bundle: Bundle, part: str, figures: dict[str, Any]) -> Bundle
     Returns:
         The bundle as it is now; its checksum has changed with its manifest.
     """
-    described = bundle.manifest.model_dump(exclude={"files", "format"})
+    described = bundle.manifest.described()
     described["metrics"] = described["metrics"] | {part: figures}
     return describe(bundle.path, described)
 
@@ -200,10 +200,15 @@ def _copy_models(sources: dict[str, Path], folder: Path) -> None:
 
 
 def _facts(run: RunFolder) -> dict[str, Any]:
+    return {"data": "paediatric_pneumonia, train part; validation carved out by patient"} | (
+        run_facts(run)
+    )
+
+
+def run_facts(run: RunFolder) -> dict[str, Any]:
     """Give a run's settings, how far it went, and its last epoch's figures."""
     history = run.history()
     return {
-        "data": "paediatric_pneumonia, train part; validation carved out by patient",
         "settings": run.settings(),
         "epochs_run": len(history),
         "last_epoch": {key: float(value) for key, value in history[-1].items()} if history else {},

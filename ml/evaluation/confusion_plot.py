@@ -9,15 +9,17 @@ from numpy.typing import NDArray
 
 from ml.evaluation.evaluate import Evaluation
 from ml.evaluation.metrics import confusion
+from ml.evaluation.statistics import main_question
 from ml.evaluation.themes import Theme
 
 
 def draw_confusion(evaluation: Evaluation, theme: Theme, axes: tuple[Axes, Axes]) -> None:
     """Draw counts by truth (rows) and answer (columns), coloured by share of the row."""
     answers = evaluation.answers
-    pair = confusion(answers.sick.astype(int), answers.sick_called.astype(int), 2)
-    _draw(axes[0], theme, pair, ("normal", "any pneumonia"))
-    axes[0].set_title("At the default threshold")
+    if main := main_question(evaluation.labels):
+        pair = confusion(answers.sick.astype(int), answers.sick_called.astype(int), 2)
+        _draw(axes[0], theme, pair, ("normal", main.replace("_", " ")))
+        axes[0].set_title("At the default threshold")
     counts = np.array(evaluation.figures["labels"]["confusion"]["rows_true"])
     names = [label.removesuffix("_pneumonia").replace("_", " ") for label in evaluation.labels]
     _draw(axes[1], theme, counts, names)

@@ -10,9 +10,20 @@ from matplotlib.axes import Axes
 from ml.evaluation.curves import precision_recall_curve, roc_curve
 from ml.evaluation.evaluate import Evaluation
 from ml.evaluation.metrics import Flags, Floats
-from ml.evaluation.statistics import BACTERIAL, VIRAL
+from ml.evaluation.statistics import (
+    ANY_FINDING,
+    ANY_PNEUMONIA,
+    BACTERIAL,
+    VIRAL,
+    main_question,
+)
 from ml.evaluation.themes import Theme
 
+_TITLES = {
+    ANY_PNEUMONIA: "Any pneumonia, and of which kind",
+    ANY_FINDING: "Any finding",
+    "": "No label is normal",
+}
 Corner = Literal["lower left", "lower right"]
 
 
@@ -32,10 +43,11 @@ def draw_roc(evaluation: Evaluation, theme: Theme, axes: tuple[Axes, Axes]) -> N
         ax.plot((0, 1), (0, 1), color=theme.faint, linestyle=":", linewidth=1)
     _draw(axes[0], theme, _main(evaluation), roc_curve, "auc")
     _draw(axes[1], theme, _by_label(evaluation), roc_curve, "auc")
-    figures = evaluation.figures["any_pneumonia"]
+    figures = evaluation.figures.get(main_question(evaluation.labels), {})
     if {"sensitivity", "specificity"} <= set(figures):
         _dot(axes[0], theme, 1 - figures["specificity"], figures["sensitivity"])
-    _finish(axes, ("1 - specificity", "sensitivity"), "lower right", "area under the curve (95 %)")
+    names = ("1 - specificity", "sensitivity")
+    _finish(evaluation, axes, names, "lower right", "area under the curve (95 %)")
 
 
 def draw_precision_recall(evaluation: Evaluation, theme: Theme, axes: tuple[Axes, Axes]) -> None:
@@ -46,16 +58,18 @@ def draw_precision_recall(evaluation: Evaluation, theme: Theme, axes: tuple[Axes
             ax.axhline(share, color=colour, linestyle=":", linewidth=1)
         _draw(ax, theme, ask(evaluation), precision_recall_curve, "average_precision")
     sick, called = evaluation.answers.sick, evaluation.answers.sick_called
-    if called.any() and sick.any():
+    if main_question(evaluation.labels) and called.any() and sick.any():
         hits = float(np.sum(called & sick))
         _dot(axes[0], theme, hits / sick.sum(), hits / called.sum())
-    _finish(axes, ("recall (sensitivity)", "precision"), "lower left", "average precision (95 %)")
+    names = ("recall (sensitivity)", "precision")
+    _finish(evaluation, axes, names, "lower left", "average precision (95 %)")
 
 
 def _main(evaluation: Evaluation) -> Iterator[_Question]:
     answers, figures = evaluation.answers, evaluation.figures
-    named = ("any pneumonia", answers.sick, answers.sick_probability)
-    yield from _posed(*named, figures["any_pneumonia"])
+    if main := main_question(evaluation.labels):
+        named = (main.replace("_", " "), answers.sick, answers.sick_probability)
+        yield from _posed(*named, figures[main])
     labels = list(evaluation.labels)
     if "bacterial_against_viral" not in figures:
         return
@@ -106,10 +120,18 @@ def _dot(ax: Axes, theme: Theme, x: float, y: float) -> None:
     ax.plot(x, y, "o", color=theme.ink, markersize=6, zorder=5, label="default threshold")
 
 
-def _finish(axes: tuple[Axes, Axes], names: tuple[str, str], place: Corner, area: str) -> None:
-    titles = ("Any pneumonia, and of which kind", "Each label against all others")
+def _finish(
+    evaluation: Evaluation,
+    axes: tuple[Axes, Axes],
+    names: tuple[str, str],
+    place: Corner,
+    area: str,
+) -> None:
+    main = _TITLES[main_question(evaluation.labels)]
+    titles = (main, "Each label against all others")
     for ax, title in zip(axes, titles, strict=True):
         ax.set(title=title, xlabel=names[0], ylabel=names[1], aspect="equal")
         ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
         ax.grid(visible=True)
-        ax.legend(loc=place, title=area, fontsize=8.5, title_fontsize=8.5)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(loc=place, title=area, fontsize=8.5, title_fontsize=8.5)

@@ -49,10 +49,9 @@ def evaluate(
         resamples: Of the bootstrap by patient.
 
     Raises:
-        ValueError: A film of the data set cannot be read, or the label set does not begin with
-            `normal`.
+        ValueError: A film of the data set cannot be read.
     """
-    labels = label_set(analyzer)
+    labels = [label.name for label in analyzer.bundle.labels]
     answers = collect(zip(films, read_all(analyzer, films, show), strict=True))
     return Evaluation(labels, films, answers, compute_figures(answers, labels, films, resamples))
 

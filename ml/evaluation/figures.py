@@ -31,7 +31,7 @@ def compute_figures(
 
     Args:
         answers: What the bundle said.
-        labels: Its label set; the first is `normal`.
+        labels: Its label set.
         films: The same films, which tell the subgroups; none where empty.
         resamples: Of the bootstrap.
     """

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from ml.evaluation.curves import reliability
 from ml.evaluation.evaluate import Evaluation
 from ml.evaluation.metrics import Flags, Floats
+from ml.evaluation.statistics import main_question
 from ml.evaluation.themes import Theme
 
 _BAR_HEIGHT = 0.22
@@ -14,9 +15,11 @@ _BAR_HEIGHT = 0.22
 def draw_reliability(evaluation: Evaluation, theme: Theme, axes: tuple[Axes, Axes]) -> None:
     """Draw what came true against what was said, and how many films each dot stands for."""
     answers, figures = evaluation.answers, evaluation.figures
-    sick = figures["any_pneumonia"].get("calibration_error")
-    _draw(axes[0], theme, answers.sick, answers.sick_probability, sick)
-    axes[0].set(title="Any pneumonia", xlabel="probability said", ylabel="share that came true")
+    if main := main_question(evaluation.labels):
+        error = figures[main].get("calibration_error")
+        _draw(axes[0], theme, answers.sick, answers.sick_probability, error)
+    title = main.replace("_", " ").capitalize() or "No label is normal"
+    axes[0].set(title=title, xlabel="probability said", ylabel="share that came true")
     known = answers.take(answers.truth >= 0)
     axes[1].set(title="The most probable label", xlabel="probability said")
     if len(known):

@@ -11,12 +11,17 @@ from ml.bundle import Bundle
 from ml.evaluation.evaluate import Evaluation
 from ml.evaluation.pages import inline, render
 from ml.evaluation.plots import PLOTS
+from ml.evaluation.statistics import main_question
 from ml.evaluation.tables import Row, rows
 
 _TEMPLATE = Path(__file__).parent / "report.html.j2"
-_HEADLINE = ("any_pneumonia", "bacterial_against_viral", "labels", "lungs", "gate")
+_HEADLINE = (
+    *("any_pneumonia", "any_finding", "bacterial_against_viral"),
+    *("labels", "lungs", "gate"),
+)
 _TITLES = {
     "any_pneumonia": "Any pneumonia against normal, at the default threshold",
+    "any_finding": "Any finding against normal, at the default threshold",
     "bacterial_against_viral": "Bacterial against viral, by the more probable",
     "labels": "All labels, by the most probable",
     "lungs": "Lungs",
@@ -80,6 +85,7 @@ def write_html(
         bundle=bundle,
         context=context,
         figures=figures,
+        main=main_question(evaluation.labels),
         headline=[(_TITLES[name], _plain(figures[name])) for name in _HEADLINE if name in figures],
         by_label=figures.get("by_label", {}),
         subgroups=figures.get("subgroups", {}),

@@ -8,6 +8,7 @@ from pathlib import Path
 from ml.analyzer import Analyzer
 from ml.bundle import Bundle
 from ml.datasets import Dataset, read_dataset
+from ml.datasets.manifest import MANIFEST, manifest_rows
 from ml.evaluation.bootstrap import RESAMPLES
 from ml.evaluation.evaluate import Evaluation, evaluate
 from ml.evaluation.heldout import PART, held_out
@@ -17,6 +18,8 @@ from ml.evaluation.report import write_films, write_html, write_json
 from ml.evaluation.scorings import log_scoring
 from ml.evaluation.sheets import write_sheets
 from ml.evaluation.tables import table
+from ml.preparation.prepare import PICTURES
+from ml.preparation.recipes import RECIPES
 
 Show = Callable[[str], None]
 
@@ -94,14 +97,27 @@ def _report(
 def read_part(bundle: Bundle, data: Path, split: str) -> Dataset:
     """Read a part of a data set; `validation` is the part the bundle's training held out.
 
-    A data set that has a part called `validation` of its own in folders gives that.
+    A data set that has a part called `validation` of its own gives that.
 
     Raises:
-        ValueError: The data set cannot be read, or has no such part.
+        ValueError: The data set cannot be read, has no such part, or is of pictures that a recipe
+            made: a bundle reads films.
     """
-    if split == PART and not (data / PART).is_dir():
+    if data.name in RECIPES and (data.parent / PICTURES).is_file():
+        raise ValueError(
+            f"{data} holds pictures that a recipe made, and a bundle makes them itself: name the "
+            f"preparation, {data.parent}"
+        )
+    if split == PART and not _has_part(data, split):
         return held_out(bundle, data)
     return read_dataset(data, split, [label.name for label in bundle.labels])
+
+
+def _has_part(data: Path, split: str) -> bool:
+    listed = data / MANIFEST
+    if not listed.is_file():
+        return (data / split).is_dir()
+    return any(row.get("split") == split for row in manifest_rows(listed))
 
 
 def _write(

@@ -33,7 +33,8 @@ def log_scoring(
         figures: As `ml.evaluation.figures` computes them.
         now: The time of the scoring, UTC.
     """
-    any_, labels = figures["any_pneumonia"], figures["labels"]
+    any_ = figures.get("any_pneumonia") or figures.get("any_finding", {})
+    labels = figures.get("labels", {})
     cells = [
         now.strftime("%Y-%m-%d %H:%M"),
         bundle.key,

@@ -1,7 +1,8 @@
 """Every numeric figure of some films, by a dotted name; what the bootstrap computes again.
 
 - `any_pneumonia`: any pneumonia against normal, at the manifest's `default` operating point (a
-  film is called when the finding `normal` is not positive).
+  film is called when the finding `normal` is not positive); `any_finding` where the label set has
+  others than pneumonia; neither where its first label is not `normal`.
 - `bacterial_against_viral`: films of either, by which of the two is the more probable.
 - `labels`: all labels, by the most probable one.
 - `by_label.NAME`: that label against all others; `sensitivity` and `specificity` at its operating
@@ -30,6 +31,8 @@ from ml.evaluation.metrics import (
 )
 
 BACTERIAL, VIRAL = "bacterial_pneumonia", "viral_pneumonia"
+NORMAL = "normal"
+ANY_PNEUMONIA, ANY_FINDING = "any_pneumonia", "any_finding"
 NOT_KNOWN = float("nan")
 
 
@@ -41,7 +44,8 @@ def statistics(answers: Answers, labels: Sequence[str]) -> dict[str, float]:
         labels: The label set.
     """
     known = answers.take(answers.truth >= 0)
-    figures = _prefixed("any_pneumonia", _any_pneumonia(answers))
+    main = main_question(labels)
+    figures = _prefixed(main, _against_normal(answers)) if main else {}
     if BACTERIAL in labels and VIRAL in labels:
         pair = labels.index(BACTERIAL), labels.index(VIRAL)
         figures |= _prefixed("bacterial_against_viral", _one_or_other(known, *pair))
@@ -53,11 +57,22 @@ def statistics(answers: Answers, labels: Sequence[str]) -> dict[str, float]:
     return figures
 
 
+def main_question(labels: Sequence[str]) -> str:
+    """Name the group of figures about films that are not normal; empty for no such question."""
+    if labels[0] != NORMAL:
+        return ""
+    return ANY_PNEUMONIA if all(map(_is_pneumonia, labels[1:])) else ANY_FINDING
+
+
+def _is_pneumonia(label: str) -> bool:
+    return label.endswith("pneumonia")
+
+
 def _prefixed(group: str, figures: dict[str, float]) -> dict[str, float]:
     return {f"{group}.{name}": value for name, value in figures.items()}
 
 
-def _any_pneumonia(answers: Answers) -> dict[str, float]:
+def _against_normal(answers: Answers) -> dict[str, float]:
     sick, score, called = answers.sick, answers.sick_probability, answers.sick_called
     return {
         "auc": auc(sick, score),

@@ -10,7 +10,8 @@ from ml.datasets.records import Note, Record
 from ml.decode import decode
 from ml.errors import FilmError
 from ml.lungs import clean_mask, lung_area_share
-from ml.preparation.film import joined_mask, made_smaller
+from ml.preparation.film import joined_mask
+from ml.preparation.picture import made_smaller
 
 SIDE = 512
 """Films are measured at this longest side, pixels."""

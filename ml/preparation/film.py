@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,9 +14,10 @@ from ml.datasets.records import Record
 from ml.decode import decode
 from ml.errors import FilmError
 from ml.images import read_grey, write_png
-from ml.lungs import clean_mask, lung_area_share, mask_at
+from ml.lungs import lung_area_share, mask_at
 from ml.networks.lung_finder import LungFinder
-from ml.preparation.recipes import RECIPES, apply_recipe
+from ml.preparation.picture import fitted_mask, made_smaller, picture_of
+from ml.preparation.recipes import RECIPES
 from ml.preparation.settings import PictureSettings
 
 FILMS, MASKS = "films", "lung_masks"
@@ -115,13 +115,12 @@ def prepare_film(job: Job, out: Path, s: PictureSettings, finder: LungFinder | N
     write_png(out / FILMS / f"{job.name}.png", pixels)
     lungs = share = None
     if mask is not None:
-        mask, lungs = clean_mask(mask / np.float32(255.0))
+        mask, lungs = fitted_mask(mask, pixels)
         share = lung_area_share(mask)
         write_png(out / MASKS / f"{job.name}.png", mask)
     for name, file in job.recipe_files(out).items():
         if mask is not None or not RECIPES[name].needs_mask:
-            picture = apply_recipe(pixels, mask, RECIPES[name], s.size, s.preprocessing())
-            write_png(file, picture)
+            write_png(file, picture_of(pixels, mask, s.steps(name)))
     return Facts(
         identifier=film.identifier,
         stamp=job.stamp,
@@ -135,16 +134,6 @@ def prepare_film(job: Job, out: Path, s: PictureSettings, finder: LungFinder | N
         lung_share=share,
         mask_from=mask_from,
     )
-
-
-def made_smaller(film: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Scale a film so that its longest side is at most `side` pixels."""
-    height, width = film.shape
-    scale = side / max(height, width)
-    if scale >= 1.0:
-        return film
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(film, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def joined_mask(masks: Sequence[Path], width: int, height: int) -> NDArray[np.uint8]:
@@ -163,7 +152,7 @@ def _lungs(
     s: PictureSettings,
     finder: LungFinder | None,
 ) -> tuple[NDArray[np.uint8] | None, str, str]:
-    """Give a film's lung mask in its own geometry, where it is from, and a remark."""
+    """Give a film's lung mask in any geometry, where it is from, and a remark."""
     height, width = film.shape
     remark = ""
     if masks and not s.predict_all:
@@ -173,7 +162,7 @@ def _lungs(
             remark = "its lung mask cannot be read"
     if finder is None:
         return None, "", remark
-    return mask_at(finder.find(film), width, height), PREDICTED, remark
+    return finder.find(film), PREDICTED, remark
 
 
 def _binary(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

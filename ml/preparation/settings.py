@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml.datasets.parts import Shares
+from ml.preparation.picture import PictureSteps
 from ml.preparation.recipes import RECIPES
-from ml.preprocess import Preprocessing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,16 @@ class PictureSettings:
     bundle: str = ""
     predict_all: bool = False
 
-    def preprocessing(self) -> Preprocessing:
-        """Give the part of them that recipes and the search for lungs take."""
-        return Preprocessing(
+    def steps(self, recipe: str, input_size: int | None = None) -> PictureSteps:
+        """Give the steps of a recipe, for a network of such an input; None: of the square's."""
+        return PictureSteps(
+            recipe=recipe,
+            side=self.side,
+            size=self.size,
+            input_size=input_size or self.size,
             clahe_clip=self.clahe_clip,
             clahe_tiles=self.clahe_tiles,
             lung_margin=self.lung_margin,
-            stretch_percentile=0.0,
         )
 
 

@@ -35,14 +35,14 @@ class OpenVinoRuntime:
 
     def __init__(self, bundle: Bundle, precision: str = "f32") -> None:
         self.name = "openvino" if precision == "f32" else f"openvino-{precision}"
-        p = bundle.preprocessing
+        segmenter_size = bundle.preprocessing.segmenter_size
         core = import_openvino().Core()
         hint = _hint(core, precision)
         files = [network_file(bundle, network, precision) for network in NETWORKS]
-        self._segmenter = _Network(core, files[0], p.segmenter_size, hint)
-        self._classifier = _Network(core, files[1], p.classifier_size, hint)
-        size, labels = p.segmenter_size, len(bundle.labels)
-        self._lung = self._segmenter.output((1, size, size, 1))
+        self._segmenter = _Network(core, files[0], segmenter_size, hint)
+        self._classifier = _Network(core, files[1], bundle.classifier_size, hint)
+        labels = len(bundle.labels)
+        self._lung = self._segmenter.output((1, segmenter_size, segmenter_size, 1))
         self._logits = self._classifier.output((1, labels))
         self._features = self._classifier.output((1, None), other_than=(1, labels))
         self._activation = self._classifier.output((1, None, None, labels))

@@ -22,9 +22,9 @@ class TensorFlowRuntime:
 
     def __init__(self, bundle: Bundle) -> None:
         _grow_memory()
-        p = bundle.preprocessing
-        self._segmenter = _Network(bundle.file("segmenter.keras"), p.segmenter_size)
-        self._classifier = _Network(bundle.file("classifier.keras"), p.classifier_size)
+        segmenter_size = bundle.preprocessing.segmenter_size
+        self._segmenter = _Network(bundle.file("segmenter.keras"), segmenter_size)
+        self._classifier = _Network(bundle.file("classifier.keras"), bundle.classifier_size)
 
     def segment(self, batch: Batch) -> Batch:
         """See `Runtime.segment`."""

@@ -12,6 +12,7 @@ from ml.evaluation.metrics import Floats, auc, confusion, macro_f1
 from ml.networks.backbones import backbone_classifier, known_backbone
 from ml.networks.head import trained_part
 from ml.training.loop import Course, Scores, computing_in, run_course
+from ml.training.origin import keep_origin
 from ml.training.recipe_films import (
     RecipeBatches,
     RecipeFilms,
@@ -47,6 +48,7 @@ def train_network(data: Path, run: RunFolder, s: NetworkSettings, show: Show = p
         loss = keras.losses.CategoricalCrossentropy(from_logits=True)
         model.compile(keras.optimizers.Nadam(s.rate), loss, jit_compile=False)
         run.fix_settings(s)
+        keep_origin(run.path, data)
         show(
             f"{s.backbone}: {len(train.labels)} films to train on, {len(held_out.labels)} to "
             f"validate on, {len(labels)} labels"

@@ -14,6 +14,7 @@ from ml.datasets.layouts import read_source
 from ml.datasets.parts import TRAIN, VALIDATION
 from ml.datasets.records import Record
 from ml.images import read_grey
+from ml.preparation.picture import as_inputs, brought_to
 from ml.training.batches import balanced_order
 from ml.training.perturb import TRAINING, expose, rotate
 
@@ -78,11 +79,6 @@ class RecipeFilms:
         return as_inputs(self.pixels)
 
 
-def as_inputs(pixels: NDArray[np.uint8]) -> Inputs:
-    """Bring pictures (n, size, size) to (n, size, size, 1), 0..1."""
-    return np.asarray(pixels[..., np.newaxis] / np.float32(255.0), np.float32)
-
-
 def read_recipe(
     folder: Path, labels: Sequence[str], size: int, most: int = 0
 ) -> tuple[tuple[str, ...], RecipeFilms, RecipeFilms]:
@@ -124,10 +120,7 @@ def of_some_patients(films: Sequence[Record], most: int) -> list[Record]:
 
 
 def _loaded(films: Sequence[Record], labels: Sequence[str], size: int) -> RecipeFilms:
-    pixels = [
-        cv2.resize(read_grey(film.image), (size, size), interpolation=cv2.INTER_AREA)
-        for film in films
-    ]
+    pixels = [brought_to(read_grey(film.image), size) for film in films]
     indices = np.array([labels.index(film.label) for film in films], np.int64)
     patients = np.array([film.patient for film in films], np.str_)
     return RecipeFilms(np.stack(pixels), indices, patients)

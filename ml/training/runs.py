@@ -5,7 +5,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -27,6 +27,17 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def of(cls, path: Path) -> Self:
+        """Open the folder of a run that was begun.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if not (path / "settings.json").is_file():
+            raise ValueError(f"{path} holds no run: name a folder that `python -m ml train` made")
+        return cls(path)
 
     @property
     def model_path(self) -> Path:

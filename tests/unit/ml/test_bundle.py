@@ -87,13 +87,13 @@ def test_a_folder_without_manifest_is_no_bundle(folder: Path) -> None:
     assert error_of(folder / "nowhere").code == "bundle_missing"
 
 
-@pytest.mark.parametrize("number", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("number", [0, 3, "1", None, [1]])
 def test_an_unknown_format_is_refused(folder: Path, number: Any) -> None:
     write_manifest(folder, **DESCRIBED)
     changed(folder, format=number)
     error = error_of(folder)
     assert error.code == "bundle_format_unknown"
-    assert "reads format 1" in error.message
+    assert "reads formats 1 and 2" in error.message
 
 
 @pytest.mark.parametrize(
