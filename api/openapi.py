@@ -70,6 +70,20 @@ _SUBMISSION_DOCUMENT = {
         "model": _FIELD,
         "priority": _FIELD | {"enum": ["normal", "bulk"]},
         "expires_in": {"type": "integer", "description": _EXPIRES_IN["description"]},
+        "manifest": {
+            "type": "array",
+            "description": "What is said of films, by their names in the archive.",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": _FIELD,
+                    "external_id": _FIELD,
+                    "metadata": {"type": "object"},
+                },
+            },
+        },
     },
 }
 SUBMISSION = {
@@ -103,6 +117,14 @@ SUBMISSION = {
                     "model": _FIELD,
                     "priority": _FIELD | {"enum": ["interactive", "normal", "bulk"]},
                     "expires_in": _EXPIRES_IN,
+                    "manifest": {
+                        "type": "string",
+                        "format": "binary",
+                        "description": "A file, CSV or NDJSON: name, external_id and metadata of "
+                        "the films, or of the archive's.",
+                    },
+                    "upload": _FIELD
+                    | {"description": "The id of a complete upload, in place of films."},
                     "external_id": _EXTERNAL_ID,
                     "film_metadata": _FILM_METADATA,
                 },

@@ -68,6 +68,14 @@ class NotAnArchive(ClientError):
     title = "The archive cannot be read"
 
 
+class BadManifest(ClientError):
+    """A manifest that cannot be read, or does not belong to the films beside it."""
+
+    code = "manifest_unreadable"
+    status = 422
+    title = "The manifest cannot be read"
+
+
 class ArchiveNotAlone(ClientError):
     """An archive sent together with other files."""
 
@@ -446,6 +454,9 @@ FILM_CODES: dict[str, str] = {
     "suspicious_ratio": "The entry unpacks to far more than a picture would.",
     "unsupported_compression": "The entry is packed in a way that is not supported.",
     "special_entry": "The entry is a link, a device or a sparse file, not a plain one.",
+    "missing_entry": "The manifest names a film that is not there.",
+    "listed_twice": "The manifest names the film twice; its first line counts.",
+    "manifest_line": "The manifest's line cannot be read.",
     "missing_object": "The stored film is missing from the object store.",
     "bundle_unusable": "The job's model bundle is missing or damaged where the film was read.",
     "attempts_exhausted": "Reading the film ended its process or failed each time.",
@@ -455,6 +466,7 @@ FILM_CODES: dict[str, str] = {
 # Why a job as a whole can fail.
 JOB_CODES: dict[str, str] = {
     "archive_unreadable": "The archive is no zip or tar, is damaged, or is cut off.",
+    "manifest_unreadable": "The manifest as a whole cannot be read.",
     "archive_empty": "The archive holds no film.",
     "too_many_entries": "The archive holds more entries than the limit allows.",
     "archive_too_large": "The archive unpacks to more bytes than the limit allows.",

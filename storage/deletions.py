@@ -20,6 +20,7 @@ from storage import entries, transitions
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.jobs import CHUNK_ROWS, Jobs
+from storage.manifests import rows as manifest_rows
 from storage.models import (
     FILM_DELETING,
     JOB_DELETED,
@@ -28,6 +29,7 @@ from storage.models import (
     FilmRow,
     ItemRow,
     JobRow,
+    ManifestRow,
     PredictionRow,
     TenantRow,
 )
@@ -114,20 +116,20 @@ class Deletions:
         Returns:
             The number of rows removed.
         """
-        query = select(JobRow.id, JobRow.archive_key).where(JOB_DELETED).order_by(JobRow.id)
+        query = select(JobRow.id, JobRow.archive_key, JobRow.manifest_key).where(JOB_DELETED)
         with self._database.read() as connection:
-            jobs = connection.execute(query.limit(limit)).all()
+            jobs = connection.execute(query.order_by(JobRow.id).limit(limit)).all()
         done = 0
         for job in jobs:
             if done >= limit:
                 break
-            for remove in (entries.remove, self._items):
+            for remove in (entries.remove, manifest_rows.remove, self._items):
                 if done < limit:
                     some = partial(remove, job_id=job.id, limit=limit - done)
                     done += self._database.run(some)
             if done < limit:
-                if job.archive_key is not None:
-                    store.delete(job.archive_key)
+                for key in filter(None, (job.archive_key, job.manifest_key)):
+                    store.delete(key)
                 self._database.run(partial(_remove_job, job_id=job.id))
         return done
 
@@ -234,7 +236,7 @@ def _mark(connection: Connection, at: float, film_ids: list[str], tally: Tally) 
 
 
 def _remove_job(connection: Connection, job_id: str) -> None:
-    empty = [~exists().where(row.job_id == job_id) for row in (EntryRow, ItemRow)]
+    empty = [~exists().where(row.job_id == job_id) for row in (EntryRow, ManifestRow, ItemRow)]
     job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, *empty).with_for_update()
     if connection.execute(job).first() is not None:
         connection.execute(delete(EventRow).where(EventRow.job_id == job_id))

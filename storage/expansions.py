@@ -12,13 +12,24 @@ from lungline.domain import new_id
 from storage import entries as entry_rows
 from storage import items as item_rows
 from storage import transitions
+from storage.columns import AnyRow
 from storage.database import Database
 from storage.entries import NewEntry
 from storage.films import Restore, cannot_restore
+from storage.manifests import Line
+from storage.manifests import rows as manifest_rows
 from storage.models import JOB_EXPANDING, JobRow
 from storage.quotas import Limits, has_room
 from storage.tally import Tally
 
+_JOB = (
+    JobRow.id,
+    JobRow.tenant,
+    JobRow.bundle,
+    JobRow.total,
+    JobRow.entries_seen,
+    JobRow.manifest_key,
+)
 _RELEASED = {"expand_lease_id": None, "expand_worker_id": None, "expand_lease_expires_at": None}
 
 
@@ -33,6 +44,10 @@ class Expansion:
         bundle: `name@version`.
         archive_key: Where the object store keeps it.
         archive_size: Its bytes.
+        manifest_key: Where the object store keeps what the client says of its films; None: nothing.
+        manifest_size: Its bytes.
+        manifest_offset: Bytes of it that are committed.
+        manifest_line: Lines of it that are committed.
         cursor: Entries that earlier slices have committed; go on after them.
         offset: What the slice before gave as such.
         attempts: Deaths of expanders since the last slice.
@@ -44,6 +59,10 @@ class Expansion:
     bundle: str
     archive_key: str
     archive_size: int
+    manifest_key: str | None
+    manifest_size: int | None
+    manifest_offset: int
+    manifest_line: int
     cursor: int
     offset: int | None
     attempts: int
@@ -91,6 +110,10 @@ class Expansions:
                     JobRow.bundle,
                     JobRow.archive_key,
                     JobRow.archive_size,
+                    JobRow.manifest_key,
+                    JobRow.manifest_size,
+                    JobRow.manifest_offset,
+                    JobRow.manifest_line,
                     JobRow.entries_seen,
                     JobRow.archive_offset,
                     JobRow.expand_attempts,
@@ -138,26 +161,96 @@ class Expansions:
             # A slice is progress: only deaths in a row count.
             .values(
                 entries_seen=cursor,
-                entries_total=entries_total,
+                # Lines of a manifest that have no film follow the archive's entries.
+                entries_total=None if entries_total is None else max(entries_total, cursor),
                 archive_offset=offset,
                 expand_attempts=0,
             )
-            .returning(JobRow.id, JobRow.tenant, JobRow.bundle, JobRow.total)
+            .returning(*_JOB)
         )
 
         def work(connection: Connection) -> bool:
             job = connection.execute(change).one_or_none()
             if job is None:
                 return False
-            at = self._database.time(connection)
-            tally = Tally()
-            items = [entry.item for entry in entries if entry.item is not None]
-            rows = item_rows.add(connection, at, job, items, job.total, tally, restore)
-            entry_rows.add(connection, job_id, entries, rows, cursor - len(entries), tally)
-            transitions.settle(connection, at, tally)
+            told = entries
+            if job.manifest_key is not None:
+                told = manifest_rows.join(connection, job_id, entries)
+            self._add(connection, job, told, cursor, restore)
             return True
 
         return self._database.run(work)
+
+    def commit_manifest(self, lease_id: str, job_id: str, lines: Sequence[Line]) -> bool:
+        """Take over lines of a manifest, and remember where the next one begins.
+
+        Args:
+            lease_id: The expansion's lease.
+            job_id: Its job.
+            lines: At least one.
+
+        Returns:
+            False when the lease is lost or the job was cancelled; then nothing was written.
+        """
+        change = (
+            update(JobRow)
+            .where(JobRow.id == job_id, *_held(lease_id))
+            .values(
+                manifest_offset=lines[-1].offset, manifest_line=lines[-1].last, expand_attempts=0
+            )
+        )
+
+        def work(connection: Connection) -> bool:
+            if not connection.execute(change).rowcount:
+                return False
+            manifest_rows.add(connection, job_id, lines)
+            return True
+
+        return self._database.run(work)
+
+    def commit_rest(self, lease_id: str, job_id: str, limit: int) -> int | None:
+        """Account for the first lines of a manifest, once all films of the archive have come.
+
+        Those that no film came for become entries, whose items are born failed.
+
+        Args:
+            lease_id: The expansion's lease.
+            job_id: Its job.
+            limit: Most lines.
+
+        Returns:
+            The number of lines; 0: all are done. None: the lease is lost or the job was cancelled.
+        """
+
+        def work(connection: Connection) -> int | None:
+            held = select(JobRow.id).where(JobRow.id == job_id, *_held(lease_id))
+            if connection.execute(held.with_for_update()).first() is None:
+                return None
+            count, entries = manifest_rows.take_rest(connection, job_id, limit)
+            if entries:
+                seen = JobRow.entries_seen + len(entries)
+                change = update(JobRow).where(JobRow.id == job_id)
+                values = {"entries_seen": seen, "entries_total": seen, "expand_attempts": 0}
+                job = connection.execute(change.values(values).returning(*_JOB)).one()
+                self._add(connection, job, entries, job.entries_seen, cannot_restore)
+            return count
+
+        return self._database.run(work)
+
+    def _add(
+        self,
+        connection: Connection,
+        job: AnyRow,
+        entries: Sequence[NewEntry],
+        cursor: int,
+        restore: Restore,
+    ) -> None:
+        at = self._database.time(connection)
+        tally = Tally()
+        items = [entry.item for entry in entries if entry.item is not None]
+        rows = item_rows.add(connection, at, job, items, job.total, tally, restore)
+        entry_rows.add(connection, job.id, entries, rows, cursor - len(entries), tally)
+        transitions.settle(connection, at, tally)
 
     def finish(self, lease_id: str, job_id: str, error: tuple[str, str] | None = None) -> bool:
         """End an expansion: the job runs on, or ends when nothing is left to read.

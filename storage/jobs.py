@@ -211,6 +211,7 @@ class Jobs:
         archive_size: int,
         expires_in: float | None = None,
         upload_id: str | None = None,
+        manifest: tuple[str, int] | None = None,
     ) -> Created:
         """Make a job of a stored archive; an expander will find it.
 
@@ -227,6 +228,7 @@ class Jobs:
             archive_size: Its bytes.
             expires_in: Seconds after which queued films are given up; None: never.
             upload_id: The complete upload that the archive is of; it goes over to the job.
+            manifest: Object key and bytes of what the client says of the films.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
@@ -245,6 +247,8 @@ class Jobs:
             "request_hash": request_hash,
             "archive_key": archive_key,
             "archive_size": archive_size,
+            "manifest_key": manifest and manifest[0],
+            "manifest_size": manifest and manifest[1],
         }
         return self._create(values, (), cannot_restore, upload_id)
 

@@ -187,6 +187,11 @@ class JobRow(Base):
     archive_key: Mapped[str | None]
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
     archive_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the next entry begins
+    manifest_key: Mapped[str | None]
+    manifest_size: Mapped[int | None] = mapped_column(BigInteger)
+    # How far the manifest is taken over into its table.
+    manifest_offset: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    manifest_line: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     entries_seen: Mapped[int] = mapped_column(default=0)
     entries_total: Mapped[int | None]
     entries_accepted: Mapped[int] = mapped_column(default=0, server_default=text("0"))
@@ -304,6 +309,25 @@ class EntryRow(Base):
     film_id: Mapped[str | None] = mapped_column(ID)  # of an accepted one: duplicates are told by it
     size: Mapped[int | None] = mapped_column(BigInteger)
     sha256: Mapped[str | None] = mapped_column(PlainText(64))
+
+
+class ManifestRow(Base):
+    """One line of a job's manifest, until its film has come or is known to be missing."""
+
+    __tablename__ = "manifest_lines"
+    __table_args__ = (
+        _partial("ix_manifest_lines_key", "job_id", "key", where="key IS NOT NULL", unique=True),
+    )
+
+    job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id"), primary_key=True)
+    line: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    key: Mapped[str | None] = mapped_column(ID)  # of the name; None where there is a problem
+    name: Mapped[str]
+    external_id: Mapped[str | None] = mapped_column(PlainText(200))
+    client_metadata: Mapped[dict[str, Any] | None]
+    error_code: Mapped[str | None] = mapped_column(PlainText(64))
+    error_reason: Mapped[str | None]
+    found: Mapped[bool] = mapped_column(default=False)
 
 
 class UploadRow(Base):

@@ -19,8 +19,9 @@ from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
 from storage.space import Space
-from workers.archive import Archive, ArchiveError
+from workers.archive import Archive, ArchiveError, RangeReader
 from workers.lease import LeaseKeeper
+from workers.manifests import settle, take_over
 from workers.parts import Parts
 from workers.progress import Progress
 from workers.slices import Slice, open_archive, slices
@@ -89,8 +90,33 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
         progress.made()
         return data
 
+    Space(parts.settings).check()
+    turn_ends = time.monotonic() + TURN_SECONDS
+    for committed in take_over(parts, expansion, lambda: not keeper.lost):
+        _check(committed)
+        progress.made()
+        if parts.stopping() or time.monotonic() > turn_ends:
+            _hand_back(parts, expansion)
+            return
+    error = None
+    try:
+        ended = _take_films(parts, expansion, read_range, progress)
+    except ArchiveError as fault:
+        ended, error = True, (fault.code, fault.message)
+    if not ended:
+        _hand_back(parts, expansion)
+        return
+    for committed in settle(parts, expansion):
+        _check(committed)
+        progress.made()
+    _finish(parts, expansion, error)
+
+
+def _take_films(
+    parts: Parts, expansion: Expansion, read_range: RangeReader, progress: Progress
+) -> bool:
+    """Take films out of the archive; False when some are left for another turn."""
     space = Space(parts.settings)
-    space.check()
     begun = time.monotonic()
     archive = open_archive(parts, expansion, read_range)
     turn_ends = _turn_ends(begun)
@@ -100,10 +126,14 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
         if not piece.last:
             full = parts.repository.quotas.films_full(expansion.tenant)
             if full or parts.stopping() or time.monotonic() > turn_ends:
-                _hand_back(parts, expansion)
-                return
+                return False
             space.check()
-    _finish(parts, expansion, None)
+    return True
+
+
+def _check(committed: bool) -> None:
+    if not committed:
+        raise _Lost
 
 
 def _turn_ends(begun: float) -> float:
@@ -123,8 +153,7 @@ def _commit(parts: Parts, expansion: Expansion, archive: Archive[Any], piece: Sl
         offset=piece.offset,
         restore=partial(_store_again, parts, piece),
     )
-    if not committed:
-        raise _Lost
+    _check(committed)
     log.info("slice committed", items=piece.items, entries_seen=piece.cursor)
     _send_permits(parts)
 
@@ -149,7 +178,8 @@ def _finish(parts: Parts, expansion: Expansion, error: tuple[str, str] | None) -
     log.info("archive expanded", finished=finished, error=error[0] if error else None)
     if finished and not parts.settings.keep_archives:
         try:
-            parts.store.delete(expansion.archive_key)
+            for key in filter(None, (expansion.archive_key, expansion.manifest_key)):
+                parts.store.delete(key)
         except StoreUnavailable as unavailable:
             log.warning("archive not deleted; the audit will find it", code=unavailable.code)
 

@@ -12,8 +12,9 @@ from typing import BinaryIO, cast
 
 from api.context import checked_upload_id
 from api.intake.batches import FilmBatches
-from api.intake.document import Document
+from api.intake.document import UPLOAD, Document
 from api.intake.kinds import Kind, is_archive
+from api.intake.manifests import Manifest, check_beginning, read_manifest
 from api.intake.multipart import FilePart, FormReader, Limits
 from api.intake.names import clean_name
 from api.intake.parameters import (
@@ -36,9 +37,11 @@ from lungline.errors import (
     TooLarge,
 )
 from lungline.telemetry import get_logger
+from storage.external import External
 from storage.films import Restore
 from storage.items import NewItem
 from storage.jobs import Created
+from storage.manifests import key_of
 
 FILENAME = "filename"
 
@@ -88,19 +91,29 @@ class Acceptance:
                 ),
             )
             form = FormReader(spool, limits).read(stream, content_type)
+            manifest = Manifest.spooled(spool, form.manifest) if form.manifest else None
+            upload_id = form.fields.pop(UPLOAD, None)
             parameters = read_parameters(form.fields, self._settings)
+            if upload_id is not None:
+                _none(form.files)
+                return self._upload(upload_id, parameters, manifest)
             if not form.files:
                 raise EmptyBody("The form carries no file. Send each film as a file part.")
             contents = [(part.name, part.content.sha256) for part in form.files]
-            request_hash = parameters.request_hash(contents)
+            request_hash = parameters.request_hash(contents + _content(manifest))
             if any(part.archive for part in form.files):
                 archive = _only(form.files)
-                return self._archive(spool.open(archive.content), parameters, request_hash)
+                file = spool.open(archive.content)
+                return self._archive(file, parameters, request_hash, manifest)
             most = self._settings.max_interactive_films
             check_interactive(parameters.priority, len(form.files), most)
             check_single(parameters.external, len(form.files))
+            said = self._said(manifest, form.files)
             items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
-            items = [replace(item, external=parameters.external) for item in items]
+            items = [
+                replace(item, external=said.get(key_of(item.name), parameters.external))
+                for item in items
+            ]
             again = partial(self._store_again, spool, form.files, items)
             return self._films(items, parameters, request_hash, again)
 
@@ -131,34 +144,40 @@ class Acceptance:
 
         Raises:
             LunglineError: See `read_parameters`; `UploadNotFound`, `UploadIncomplete`,
-                `UploadUsed`, `NotAnArchive`.
+                `UploadUsed`, `NotAnArchive`, `BadManifest`.
         """
         parameters = read_parameters(document.fields, self._settings)
+        manifest = None if document.manifest is None else Manifest.held(document.manifest)
+        return self._upload(document.upload_id, parameters, manifest)
+
+    def _upload(self, given_id: str, parameters: Parameters, manifest: Manifest | None) -> Created:
         check_interactive(parameters.priority, None, self._settings.max_interactive_films)
         check_single(parameters.external, None)
-        upload_id = checked_upload_id(document.upload_id)
+        upload_id = checked_upload_id(given_id)
         upload = self._parts.repository.uploads.get(self._tenant, upload_id)
         if upload.status is UploadStatus.COMPLETE:
             head = self._parts.store.get_range(upload.object_key, 0, HEAD_BYTES)
             if not is_archive(head):
                 raise NotAnArchive("The upload does not begin like an archive of films.")
-        created = self._parts.repository.jobs.create_with_archive(
-            self._tenant,
-            job_id=new_id(),
-            name=parameters.name,
-            metadata=parameters.metadata,
-            bundle=parameters.bundle,
-            priority=parameters.priority,
-            expires_in=parameters.expires_in,
-            idempotency_key=self._key,
-            request_hash=parameters.request_hash([("upload", upload.id)]),
-            archive_key=upload.object_key,
-            archive_size=upload.size,
-            upload_id=upload.id,
-        )
-        if not created.replayed:
-            self._parts.doorbell.archive_waits()
-        return created
+        job_id, contents = new_id(), [("upload", upload.id), *_content(manifest)]
+        with self._cleaned(job_id) as kept:
+            told = self._kept_manifest(manifest, kept)
+            created = self._parts.repository.jobs.create_with_archive(
+                self._tenant,
+                job_id=job_id,
+                name=parameters.name,
+                metadata=parameters.metadata,
+                bundle=parameters.bundle,
+                priority=parameters.priority,
+                expires_in=parameters.expires_in,
+                idempotency_key=self._key,
+                request_hash=parameters.request_hash(contents),
+                archive_key=upload.object_key,
+                archive_size=upload.size,
+                upload_id=upload.id,
+                manifest=told,
+            )
+        return self._rung(created, kept)
 
     def _one_film(self, stream: BinaryIO, name: str, parameters: Parameters) -> Created:
         most = self._settings.max_film_bytes
@@ -208,14 +227,20 @@ class Acceptance:
         return created
 
     def _archive(
-        self, stream: BinaryIO, parameters: Parameters, request_hash: str | None
+        self,
+        stream: BinaryIO,
+        parameters: Parameters,
+        request_hash: str | None,
+        manifest: Manifest | None = None,
     ) -> Created:
         check_interactive(parameters.priority, None, self._settings.max_interactive_films)
         check_single(parameters.external, None)
         job_id, object_key = new_id(), f"{self._tenant}/uploads/{new_id()}"
         limit = self._settings.max_body_bytes
-        with self._cleaned(object_key, job_id):
+        with self._cleaned(job_id) as kept:
+            kept.append(object_key)
             stored = self._parts.store.put_stream(object_key, stream, limit)
+            told = self._kept_manifest(manifest, kept)
             created = self._parts.repository.jobs.create_with_archive(
                 self._tenant,
                 job_id=job_id,
@@ -228,24 +253,50 @@ class Acceptance:
                 request_hash=request_hash or parameters.request_hash([("", stored.sha256)]),
                 archive_key=object_key,
                 archive_size=stored.size,
+                manifest=told,
             )
+        return self._rung(created, kept)
+
+    def _said(self, manifest: Manifest | None, files: Iterable[FilePart]) -> Mapping[str, External]:
+        """Read what is said of the films of a form."""
+        if manifest is None:
+            return {}
+        most = self._settings.max_film_metadata_bytes
+        return read_manifest(manifest, [part.name for part in files], most)
+
+    def _kept_manifest(self, manifest: Manifest | None, kept: list[str]) -> tuple[str, int] | None:
+        """Store a manifest for the expander; give its key and bytes."""
+        if manifest is None:
+            return None
+        check_beginning(manifest)
+        key = f"{self._tenant}/uploads/{new_id()}"
+        kept.append(key)
+        self._parts.store.put_stream(key, manifest.open(), self._settings.max_body_bytes)
+        return key, manifest.size
+
+    def _rung(self, created: Created, kept: Iterable[str]) -> Created:
+        """Tell the expanders of a new job; of a repetition nothing is kept."""
         if created.replayed:
-            self._delete(object_key)
+            for key in kept:
+                self._delete(key)
         else:
             self._parts.doorbell.archive_waits()
         return created
 
     @contextmanager
-    def _cleaned(self, object_key: str, job_id: str) -> Iterator[None]:
-        """Remove the archive when the job was not made."""
+    def _cleaned(self, job_id: str) -> Iterator[list[str]]:
+        """Remove the objects that are added to the list when the job was not made."""
+        kept: list[str] = []
         try:
-            yield
+            yield kept
         except DatabaseUnavailable:
             if self._surely_missing(job_id):
-                self._delete(object_key)
+                for key in kept:
+                    self._delete(key)
             raise
         except BaseException:
-            self._delete(object_key)
+            for key in kept:
+                self._delete(key)
             raise
 
     def _surely_missing(self, job_id: str) -> bool:
@@ -263,6 +314,16 @@ class Acceptance:
             self._parts.store.delete(object_key)
         except StoreUnavailable:
             log.warning("archive_left", object_key=object_key)
+
+
+def _content(manifest: Manifest | None) -> list[tuple[str, str]]:
+    """What a manifest adds to a request's hash."""
+    return [] if manifest is None else [("manifest", manifest.sha256)]
+
+
+def _none(files: Iterable[FilePart]) -> None:
+    if any(True for _ in files):
+        raise ArchiveNotAlone("A form that names an upload carries no file but its manifest.")
 
 
 def _only(files: Iterable[FilePart]) -> FilePart:

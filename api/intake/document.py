@@ -10,7 +10,9 @@ from typing import Any
 from lungline.errors import InvalidParameter, MalformedBody, TooLarge
 
 JSON_TYPE = "application/json"
-UPLOAD = "upload"
+UPLOAD, MANIFEST = "upload", "manifest"
+_MANIFEST_ROOM = 1024 * 1024
+"""Bytes of a manifest in a document; a form takes larger ones."""
 _ROOM = 16 * 1024
 """Bytes of a document besides its metadata."""
 
@@ -22,10 +24,12 @@ class Document:
     Attributes:
         upload_id: As the client gave it.
         fields: The job's options as texts, as a form has them.
+        manifest: NDJSON; None: there is none.
     """
 
     upload_id: str
     fields: dict[str, str]
+    manifest: bytes | None = None
 
 
 def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
@@ -36,7 +40,7 @@ def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
         MalformedBody: It is no JSON object.
         InvalidParameter: It names no upload, or an option is not of its type.
     """
-    most = metadata_bytes + _ROOM
+    most = metadata_bytes + _ROOM + _MANIFEST_ROOM
     text = stream.read(most + 1)
     if len(text) > most:
         raise TooLarge(f"The JSON document has more than {most:,} bytes, the limit.")
@@ -49,8 +53,19 @@ def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
     upload_id = document.pop(UPLOAD, None)
     if not isinstance(upload_id, str):
         raise InvalidParameter("upload must be the id of a complete upload.")
+    manifest = _manifest(document.pop(MANIFEST, None))
     given = {name: value for name, value in document.items() if value is not None}
-    return Document(upload_id, {name: _text(name, value) for name, value in given.items()})
+    fields = {name: _text(name, value) for name, value in given.items()}
+    return Document(upload_id, fields, manifest)
+
+
+def _manifest(lines: Any) -> bytes | None:
+    """A list of lines as the file that a form would carry."""
+    if lines is None:
+        return None
+    if not isinstance(lines, list) or not lines:
+        raise InvalidParameter("manifest must be a list of objects, at least one.")
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
 def _text(name: str, value: Any) -> str:

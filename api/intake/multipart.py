@@ -28,6 +28,8 @@ from lungline.errors import InvalidParameter, MalformedBody, TooManyFilms
 
 _DECODER_BUFFER = 4 * CHUNK  # part headers and the preamble must fit
 _MOST_FIELDS = 16
+MANIFEST = "manifest"
+"""Field of the file that says what the client knows of the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Form:
 
     fields: dict[str, str] = field(default_factory=dict)
     files: list[FilePart] = field(default_factory=list)
+    manifest: Slice | None = None
 
 
 class FormReader:
@@ -78,7 +81,7 @@ class FormReader:
         self._spool = spool
         self._limits = limits
         self._form = Form()
-        self._part: _FieldPart | _FileWriter | None = None
+        self._part: _FieldPart | _FileWriter | _ManifestWriter | None = None
 
     def read(self, stream: BinaryIO, content_type: str) -> Form:
         """Read the body to its end.
@@ -106,7 +109,9 @@ class FormReader:
         return self._form
 
     def _take(self, event: Event) -> None:
-        if isinstance(event, File):
+        if isinstance(event, File) and event.name == MANIFEST:
+            self._part = self._begin_manifest()
+        elif isinstance(event, File):
             self._part = self._begin_file(event)
         elif isinstance(event, Field):
             self._part = self._begin_field(event)
@@ -123,6 +128,11 @@ class FormReader:
                 "archive, or several requests."
             )
         return _FileWriter(event.filename, self._spool, self._limits.film_bytes)
+
+    def _begin_manifest(self) -> _ManifestWriter:
+        if self._form.manifest is not None:
+            raise InvalidParameter("The form carries two manifests.")
+        return _ManifestWriter(self._spool)
 
     def _begin_field(self, event: Field) -> _FieldPart:
         name = event.name or ""
@@ -165,6 +175,17 @@ class _FileWriter:
             return  # a browser's file field in which nothing was chosen
         name = clean_name(self._name) or "film"
         form.files.append(FilePart(name, self._writer.done(), received, is_archive(self._head)))
+
+
+class _ManifestWriter:
+    def __init__(self, spool: Spool) -> None:
+        self._writer = SliceWriter(spool)
+
+    def write(self, data: bytes) -> None:
+        self._writer.write(data, None)
+
+    def end(self, form: Form) -> None:
+        form.manifest = self._writer.done()
 
 
 def _events(decoder: MultipartDecoder, stream: BinaryIO) -> Iterator[Event]:

@@ -24,6 +24,7 @@ from api.wire import job_wire
 from lungline.domain import Scope
 from lungline.errors import (
     ArchiveNotAlone,
+    BadManifest,
     BodyCutOff,
     BundleNotFound,
     CrossSite,
@@ -63,6 +64,7 @@ _ERRORS = problems(
     BundleNotFound,
     NotAnArchive,
     ArchiveNotAlone,
+    BadManifest,
     FilmRejected,
     StoreUnavailable,
     UploadNotFound,

@@ -75,12 +75,22 @@ class Desk:
             DEFAULT_TENANT, items=items, **_request(bundle)
         ).job
 
-    def submit_archive(self, archive: bytes, bundle: str = BUNDLE) -> Job:
+    def submit_archive(
+        self, archive: bytes, bundle: str = BUNDLE, manifest: bytes | None = None
+    ) -> Job:
         """Submit a job of an archive."""
         key = f"{DEFAULT_TENANT}/uploads/{new_id()}"
         self.store.put(key, archive)
+        told = None
+        if manifest is not None:
+            told = f"{DEFAULT_TENANT}/uploads/{new_id()}", len(manifest)
+            self.store.put(told[0], manifest)
         return self.repository.jobs.create_with_archive(
-            DEFAULT_TENANT, archive_key=key, archive_size=len(archive), **_request(bundle)
+            DEFAULT_TENANT,
+            archive_key=key,
+            archive_size=len(archive),
+            manifest=told,
+            **_request(bundle),
         ).job
 
     def job(self, job: Job) -> Job:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -11,7 +12,7 @@ from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from tests.factories import archives, films
 from tests.factories.services import service
 from tests.factories.uploads import complete
-from workers import backoff, expand, slices
+from workers import backoff, expand, manifests, slices
 from workers.analyze import read_batch
 from workers.expand import expand_archive
 from workers.progress import STALLED, Progress
@@ -501,3 +502,106 @@ def test_an_archive_waits_while_the_disk_is_nearly_full(make):
     assert expand_archive(parts)
 
     assert (desk.job(job).status, desk.job(job).total) == (JobStatus.EXPANDING, 0)
+
+
+MANIFEST = "\n".join(
+    [
+        "name,external_id,ward",
+        *(f"films/{number:05}.jpg,id-{number},3" for number in reversed(range(FIRST_SLICE + 4))),
+        "films/none.jpg,id-none,",
+        "no",
+    ]
+).encode()
+
+
+@pytest.mark.parametrize("kind", [archives.zip_of_films])
+def test_films_get_what_the_manifest_says_of_them(kind, make, monkeypatch):
+    monkeypatch.setattr(manifests, "LINES", 7)
+    parts, desk = make()
+    job = desk.submit_archive(kind(FIRST_SLICE + 4), manifest=MANIFEST)
+
+    assert expand_archive(parts)
+
+    items = desk.items(job)
+    assert [item.external_id for item in items[:20]] == [f"id-{number}" for number in range(20)]
+    assert {str(item.metadata) for item in items[:20]} == {"{'ward': '3'}"}
+    assert [(item.external_id, item.error_code) for item in items[20:]] == [
+        ("id-none", "missing_entry"),
+        (None, "manifest_line"),
+    ]
+    job = desk.job(job)
+    assert (job.status, job.entries_seen, job.entries_total) == (JobStatus.RUNNING, 22, 22)
+    assert list(desk.store.keys(f"{DEFAULT_TENANT}/uploads/")) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "broken", "at"),
+    [
+        (archives.zip_of_films, "commit_manifest", 2),
+        (archives.tar_of_films, "commit_slice", 2),
+        (archives.zip_of_films, "commit_rest", 2),
+        (archives.tar_of_films, "finish", 1),
+    ],
+)
+def test_an_expander_that_dies_leaves_no_line_undone_and_does_none_twice(
+    kind, at, broken, make, monkeypatch
+):
+    monkeypatch.setattr(manifests, "LINES", 10)
+    parts, desk = make(max_attempts=9)
+    job = desk.submit_archive(kind(FIRST_SLICE + 4), manifest=MANIFEST)
+    calls, real = [], getattr(parts.repository.expansions, broken)
+
+    def dying(*arguments, **named):
+        calls.append(1)
+        if len(calls) == at:
+            raise SystemExit
+        return real(*arguments, **named)
+
+    monkeypatch.setattr(parts.repository.expansions, broken, dying)
+    for _ in range(2):
+        with suppress(SystemExit):
+            expand_archive(parts)
+        desk.database.clock_offset = 1_000.0
+        desk.repository.repairs.expired_expansions()
+        desk.database.clock_offset = 0.0
+
+    names = [item.name for item in desk.items(job)]
+    assert names == [*(f"films/{n:05}.jpg" for n in range(20)), "films/none.jpg", "line 23"]
+    assert [item.external_id for item in desk.items(job)][:3] == ["id-0", "id-1", "id-2"]
+    assert desk.job(job).status is JobStatus.RUNNING
+    assert desk.repository.repairs.check_counters() == []
+
+
+@pytest.mark.parametrize("manifest", [b"", b"file\na.jpg\n", "name,이름\n".encode("cp949")])
+def test_a_manifest_that_is_none_fails_the_job_before_it_begins(manifest, make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(2), manifest=b"x" + manifest)
+
+    expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.status, job.error_code, job.total) == (JobStatus.FAILED, "manifest_unreadable", 0)
+    assert "Line 1: " in job.error_reason
+
+
+def test_a_manifest_of_too_many_lines_is_refused_while_it_is_read(make, monkeypatch):
+    monkeypatch.setattr(manifests, "LINES", 5)
+    parts, desk = make(max_archive_entries=10)
+    job = desk.submit_archive(archives.zip_of_films(2), manifest=MANIFEST)
+
+    expand_archive(parts)
+
+    assert desk.job(job).error_code == "too_many_entries"
+
+
+def test_lines_are_accounted_for_when_the_archive_breaks_off(make):
+    parts, desk = make()
+    broken = archives.tar_of_films(20)[: 20 * 1024]
+    job = desk.submit_archive(broken, manifest=MANIFEST)
+
+    expand_archive(parts)
+
+    job, items = desk.job(job), desk.items(job)
+    assert job.error_code == "archive_unreadable"
+    named = {item.external_id for item in items if item.external_id}
+    assert named == {f"id-{number}" for number in range(20)} | {"id-none"}
