@@ -74,7 +74,8 @@ def register_access(app: Flask, settings: Settings) -> None:
         wanted = scopes_of(current_app, request.endpoint)
         if settings.keys_needed:
             if wanted:
-                g.caller = _allowed(_key_holder(), wanted)
+                g.caller = _key_holder()
+                _check_scope(g.caller, wanted)
             return
         if any(name in request.headers for name in _FORWARDED):
             raise KeysNeeded(
@@ -93,8 +94,7 @@ def _key_holder() -> Caller:
     return Caller.of(parts().repository.keys.check(token.strip()))
 
 
-def _allowed(caller: Caller, wanted: frozenset[Scope]) -> Caller:
+def _check_scope(caller: Caller, wanted: frozenset[Scope]) -> None:
     if not caller.scopes & wanted:
         names = " or ".join(f"`{scope}`" for scope in sorted(wanted))
         raise ScopeMissing(f"This needs a key with the scope {names}.")
-    return caller

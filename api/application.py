@@ -24,6 +24,7 @@ from api.views.events import events
 from api.views.health import health
 from api.views.items import items
 from api.views.jobs import jobs
+from api.views.keys import keys
 from api.views.limits import limits
 from api.views.metrics import metrics
 from api.views.page import page
@@ -43,6 +44,7 @@ _BLUEPRINTS = (
     results,
     items,
     pictures,
+    keys,
     health,
     metrics,
     page,

@@ -9,7 +9,13 @@ from flask import current_app, g
 
 from api.caller import Caller
 from api.parts import Parts
-from lungline.errors import InvalidParameter, ItemNotFound, JobNotFound, UploadNotFound
+from lungline.errors import (
+    InvalidParameter,
+    ItemNotFound,
+    JobNotFound,
+    KeyNotFound,
+    UploadNotFound,
+)
 
 EXTENSION = "lungline"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -76,3 +82,14 @@ def checked_upload_id(upload_id: str) -> str:
             "An upload's id has 32 hexadecimal digits; this address has something else."
         )
     return upload_id
+
+
+def checked_key_id(key_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        KeyNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(key_id):
+        raise KeyNotFound("A key's id has 32 hexadecimal digits; this address has something else.")
+    return key_id

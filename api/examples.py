@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+KEY_ID = "019ab3c1f2e3722fa1c2d3e4f5061728"
 JOB_ID = "019ab3c1f2e47d0f8b1c2d3e4f506172"
 UPLOAD_ID = "019ab3c1f2e07b44ac1d2e3f40516273"
 ITEM_ID = "019ab3c1f2e57a118c2d3e4f50617283"
@@ -63,6 +64,21 @@ _VALUES: dict[str, Any] = {
     "ItemLinks.self": f"/v1/items/{ITEM_ID}",
     "JobChange.name": "night shift",
     "JobChange.priority": "bulk",
+    "NewKey.name": "ward 3",
+    "NewKey.tenant": "ward-3",
+    "NewKey.scopes": ["read", "submit"],
+    "NewKey.expires_in": 7_776_000,
+    "Key.id": KEY_ID,
+    "Key.tenant": "ward-3",
+    "Key.name": "ward 3",
+    "Key.scopes": ["read", "submit"],
+    "Key.revoked_at": None,
+    "CreatedKey.id": KEY_ID,
+    "CreatedKey.tenant": "ward-3",
+    "CreatedKey.name": "ward 3",
+    "CreatedKey.scopes": ["read", "submit"],
+    "CreatedKey.revoked_at": None,
+    "CreatedKey.key": f"lungline_{KEY_ID}_{'x' * 43}",
     "NewUpload.filename": "films.zip",
     "NewUpload.size": 20_000_000,
     "NewUpload.sha256": None,

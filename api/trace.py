@@ -77,7 +77,7 @@ def _ids() -> dict[str, Any]:
 def _key() -> dict[str, str]:
     """The id of the key that asked, which opens nothing by itself."""
     key_id = getattr(g.get("caller"), "key_id", None)
-    return {} if key_id is None else {"key_id": key_id}
+    return {} if key_id is None else {"by_key": key_id}
 
 
 def _clear(error: BaseException | None) -> None:

@@ -46,6 +46,10 @@ class Settings(BaseSettings):
     s3_access_key: SecretStr | None = Field(None, description="S3 access key id.")
     s3_secret_key: SecretStr | None = Field(None, description="S3 secret access key.")
 
+    key_file: Path | None = Field(
+        None,
+        description="File that holds the API key of the command line; empty: it sends none.",
+    )
     state_dir: Path | None = Field(
         None,
         description="Where `lungline submit` remembers uploads that were broken off; empty: "

@@ -1,14 +1,17 @@
-"""`python -m storage migrate`: prepare the database that the settings name."""
+"""`python -m storage migrate | create-admin-key`: prepare the database that the settings name."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from lungline.errors import LunglineError
 from lungline.settings import load_settings
+from storage.admin_key import create_admin_key, ensure_admin_key
 from storage.database import Database
 from storage.migrate import current_revision, upgrade
+from storage.repository import Repository
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,28 +23,54 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status.
     """
-    parser = argparse.ArgumentParser(prog="python -m storage", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("migrate", help="bring the database's schema up to date")
-    parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
     try:
-        return _migrate()
+        settings = load_settings()
+        if not settings.database_url:
+            settings.data_dir.mkdir(parents=True, exist_ok=True)
+        database = Database(settings.sqlalchemy_url)
+        try:
+            if given.command == "migrate":
+                _migrate(database, given.admin_key_file)
+            else:
+                _create_admin_key(database, given.file)
+        finally:
+            database.dispose()
     except LunglineError as error:
         print(f"{error.message} (LUNGLINE_DATABASE_URL)", file=sys.stderr)
         return 1
-
-
-def _migrate() -> int:
-    settings = load_settings()
-    if not settings.database_url:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.sqlalchemy_url)
-    try:
-        upgrade(database)
-        print(f"The database is at revision {current_revision(database)}.")
-    finally:
-        database.dispose()
+    except OSError as error:
+        print(f"The key cannot be written: {error}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m storage", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    migrate = commands.add_parser("migrate", help="bring the database's schema up to date")
+    migrate.add_argument(
+        "--admin-key-file", type=Path, help="make an admin key here, where there is none yet"
+    )
+    create = commands.add_parser(
+        "create-admin-key", help="make an API key that may do everything, and print it"
+    )
+    create.add_argument(
+        "--file", type=Path, help="write the key here, for this user only, instead of printing it"
+    )
+    return parser
+
+
+def _migrate(database: Database, admin_key_file: Path | None) -> None:
+    upgrade(database)
+    print(f"The database is at revision {current_revision(database)}.")
+    if admin_key_file and ensure_admin_key(Repository(database).keys, admin_key_file):
+        print(f"An admin key was written to {admin_key_file}.")
+
+
+def _create_admin_key(database: Database, file: Path | None) -> None:
+    made = create_admin_key(Repository(database).keys, file)
+    print(made.token if file is None else f"The key {made.key.id} was written to {file}.")
 
 
 if __name__ == "__main__":

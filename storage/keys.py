@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -83,6 +83,7 @@ class Keys:
         name: str,
         scopes: Collection[Scope],
         expires_in: float | None = None,
+        hand_over: Callable[[str], None] | None = None,
     ) -> NewKey:
         """Make a key; its tenant is made with it where it is new.
 
@@ -91,8 +92,12 @@ class Keys:
             name: For people.
             scopes: What it may do.
             expires_in: Seconds after which it opens nothing; None: never.
+            hand_over: Takes the key itself before it is kept: a key that nobody got must not be.
         """
         key_id, secret = new_id(), secrets.token_urlsafe(SECRET_BYTES)
+        token = f"lungline_{key_id}_{secret}"
+        if hand_over is not None:
+            hand_over(token)
 
         def work(connection: Connection) -> Key:
             at = self._database.time(connection)
@@ -112,7 +117,7 @@ class Keys:
             connection.execute(insert(ApiKeyRow).values(secret_hash=_hash(secret), **values))
             return key
 
-        return NewKey(self._database.run(work), f"lungline_{key_id}_{secret}")
+        return NewKey(self._database.run(work), token)
 
     def page(
         self, *, limit: int, cursor: str | None = None, tenant: str | None = None

@@ -62,7 +62,7 @@ def demo(
     _check_results(results)
     found: Findings | None = None
     with _data_folder(data, keep=not once) as folder:
-        settings = load_settings(data_dir=folder, api_port=port, api_host="127.0.0.1")
+        settings = load_settings(data_dir=folder, api_port=port, api_host="127.0.0.1", auth="none")
         with open_stack(settings) as supervisor:
             try:
                 await_ready(supervisor)

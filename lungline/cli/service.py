@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lungline.client import LunglineClient
+from lungline.client import LunglineClient, read_key
 from lungline.settings import load_settings
 
 UrlOption = Annotated[
@@ -19,10 +19,11 @@ def connect(url: str | None = None) -> LunglineClient:
     """Return a client of the service at `url`, or at LUNGLINE_URL.
 
     Raises:
-        ConfigurationError: The address is none.
+        ConfigurationError: The address is none, or the file of the API key holds none.
     """
     settings = load_settings()
-    return LunglineClient(url or settings.url, state_dir=settings.client_state_dir)
+    key = None if settings.key_file is None else read_key(settings.key_file)
+    return LunglineClient(url or settings.url, key=key, state_dir=settings.client_state_dir)
 
 
 def page_address(url: str, job_id: str) -> str:

@@ -49,6 +49,8 @@ def tell_ready(supervisor: Supervisor) -> None:
     tell(f"  readers  {readers} with {plan.settings.bundle} on {plan.settings.runtime}")
     tell(f"  data     {plan.folders.data}")
     tell(f"  logs     {plan.folders.logs}, one file a part")
+    if plan.settings.keys_needed:
+        tell(f"  keys     needed; that of an administrator: {plan.folders.admin_key}")
 
 
 def watch(supervisor: Supervisor) -> None:

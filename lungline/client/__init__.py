@@ -4,6 +4,7 @@ from lungline.client.client import JobOptions, LunglineClient, ResultsFormat
 from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
 from lungline.client.films import FilmFile, Inputs, gather
 from lungline.client.jobs import Counts, Job
+from lungline.client.keys import read_key
 from lungline.client.retry import Retry
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "ServiceError",
     "ServiceUnreachable",
     "gather",
+    "read_key",
 ]

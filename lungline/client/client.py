@@ -23,6 +23,7 @@ from lungline.client.retry import Retry
 from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.transport import Body, Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
+from lungline.domain import Scope
 
 ResultsFormat = Literal["csv", "ndjson", "parquet"]
 Sent = Callable[[int], None]
@@ -88,6 +89,7 @@ class LunglineClient:
         self,
         url: str,
         *,
+        key: str | None = None,
         retry: Retry | None = None,
         transport: httpx.BaseTransport | None = None,
         state_dir: Path | None = None,
@@ -97,6 +99,7 @@ class LunglineClient:
 
         Args:
             url: Where the service is.
+            key: The API key; None: none, for a service on this machine. See `read_key`.
             retry: How often to try; by default 4 times within about two seconds.
             transport: Another way to carry requests, for tests.
             state_dir: Where uploads that were broken off are remembered, to be resumed by another
@@ -107,7 +110,7 @@ class LunglineClient:
             ConfigurationError: `url` is no http or https address.
         """
         self._retry = retry or Retry()
-        self._transport = Transport(url, self._retry, transport)
+        self._transport = Transport(url, self._retry, transport, key)
         self._remembered = Remembered(state_dir)
         self._upload_above = upload_above
 
@@ -234,6 +237,37 @@ class LunglineClient:
     def entries(self, job_id: str, *, outcome: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield what a job's archive holds and what became of each entry, page by page."""
         yield from self._pages(f"{_job_path(job_id)}/entries", outcome=outcome)
+
+    def keys(self, *, tenant: str | None = None) -> Iterator[Mapping[str, Any]]:
+        """Yield API keys, newest first, page by page; needs a key with the scope `admin`."""
+        yield from self._pages("/v1/keys", tenant=tenant)
+
+    def create_key(
+        self,
+        *,
+        name: str = "",
+        tenant: str | None = None,
+        scopes: Sequence[Scope] | None = None,
+        expires_in: int | None = None,
+    ) -> Mapping[str, Any]:
+        """Make an API key, which is told now and never again; needs the scope `admin`.
+
+        Args:
+            name: For people.
+            tenant: Whose data it opens; None: that of the client's own key.
+            scopes: What it may do; None: read and submit.
+            expires_in: Seconds after which it opens nothing; None: never.
+        """
+        asked = {"name": name, "tenant": tenant, "scopes": scopes, "expires_in": expires_in}
+        given = {field: value for field, value in asked.items() if value is not None}
+        # Not repeated: nobody would know the key that a lost answer told.
+        return dict(self._transport.post_json("/v1/keys", given, repeat=False))
+
+    def revoke_key(self, key_id: str) -> None:
+        """Let an API key open nothing any more; needs the scope `admin`."""
+        if not key_id.isalnum():  # it becomes part of an address; a whole key does not get there
+            raise InputUnusable("this is no id of a key: those have 32 hexadecimal digits")
+        self._transport.delete(f"/v1/keys/{key_id}")
 
     def _pages(self, path: str, **only: str | None) -> Iterator[Mapping[str, Any]]:
         answer, link = self._transport.get_page(path, **only)

@@ -28,13 +28,20 @@ T = TypeVar("T")
 class Transport:
     """One connection pool to one service."""
 
-    def __init__(self, url: str, retry: Retry, transport: httpx.BaseTransport | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        retry: Retry,
+        transport: httpx.BaseTransport | None,
+        key: str | None = None,
+    ) -> None:
         """Connect when first used.
 
         Args:
             url: Where the service is.
             retry: How often to try.
             transport: Another way to carry requests, for tests.
+            key: The API key, sent to the service alone; None: none.
 
         Raises:
             ConfigurationError: `url` is no http or https address.
@@ -46,10 +53,11 @@ class Transport:
             )
         self._url = url.rstrip("/")
         self._retry = retry
+        authorization = {} if key is None else {"Authorization": f"Bearer {key}"}
         self._http = httpx.Client(
             base_url=self._url,
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            headers={"User-Agent": f"lungline/{lungline.__version__}"},
+            headers={"User-Agent": f"lungline/{lungline.__version__}", **authorization},
             transport=transport,
             trust_env=parts.hostname not in LOOPBACK,  # no proxy stands before this machine
         )
@@ -139,11 +147,18 @@ class Transport:
         return self._repeat(send) if repeat else send()
 
     def post_json(
-        self, path: str, document: Mapping[str, Any], headers: Mapping[str, str] | None = None
+        self,
+        path: str,
+        document: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        repeat: bool = True,
     ) -> Any:
-        """POST a JSON document; tried again when the service is away."""
+        """POST a JSON document; tried again when the service is away, unless that does harm."""
         send = partial(self._json, "POST", path, json=dict(document), headers=headers)
-        return self._repeat(send)
+        if repeat:
+            return self._repeat(send)
+        with self._connection_errors():
+            return send()
 
     def put(self, url: str, body: Body, headers: Mapping[str, str]) -> None:
         """PUT a body to a link that the service gave, once.

@@ -57,6 +57,11 @@ class Folders:
         """The broker's URL for Celery."""
         return f"redis+socket://{quote(str(self.socket))}?virtual_host=0"
 
+    @property
+    def admin_key(self) -> Path:
+        """The first API key, made when keys are needed and there is none."""
+        return self.data / "admin.key"
+
     def prepare(self) -> None:
         """Make the folders, readable by their owner only, and forget the run before."""
         shutil.rmtree(self.run, ignore_errors=True)

@@ -77,8 +77,9 @@ class Plan:
 
     @property
     def migrate(self) -> PartSpec:
-        """Brings the database's tables up to date and ends."""
-        return PartSpec(MIGRATE, _python("storage", "migrate"))
+        """Brings the database's tables up to date, makes the first key if need be, and ends."""
+        key = ("--admin-key-file", str(self.folders.admin_key)) if self.settings.keys_needed else ()
+        return PartSpec(MIGRATE, _python("storage", "migrate", *key))
 
     @property
     def api(self) -> PartSpec:

@@ -134,7 +134,7 @@ def test_the_key_is_on_the_line_of_the_request_without_its_secret(
     api.client.get("/v1/jobs", headers={"Authorization": headers["Authorization"] + "x"})
     said = capsys.readouterr().out
     _, key_id, secret = headers["Authorization"].removeprefix("Bearer ").split("_", 2)
-    assert f'"key_id": "{key_id}"' in said
+    assert f'"by_key": "{key_id}"' in said
     assert secret not in said
 
 

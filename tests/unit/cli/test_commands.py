@@ -25,7 +25,7 @@ PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
     *("up", "submit", "status", "jobs", "results", "entries", "retry"),
-    *("pause", "resume", "change", "cancel", "delete", "demo"),
+    *("pause", "resume", "change", "cancel", "delete", "keys", "demo"),
 )
 
 Run = Callable[..., Result]

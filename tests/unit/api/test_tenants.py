@@ -1,0 +1,202 @@
+"""One tenant sees, guesses, dedupes against and infers nothing of another.
+
+Every operation of the OpenAPI document is tried with every id of the other tenant, so that a new
+one is tried too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from werkzeug.test import TestResponse
+
+from lungline.domain import DEFAULT_TENANT, Scope, new_id
+from tests.factories import archives, films
+from tests.factories.keyed import bearer
+from tests.factories.services import Service, form, service
+
+FILMS = (("eins.jpg", films.jpeg(1)), ("zwei.jpg", films.jpeg(2)), ("bad.jpg", b"no film"))
+_SAYS_WHICH = ("instance", "request_id")
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+Operation = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with service(tmp_path_factory.mktemp("tenants"), auth="keys") as it:
+        yield it
+
+
+@pytest.fixture(scope="module")
+def owner(api: Service) -> dict[str, str]:
+    return bearer(api)
+
+
+@pytest.fixture(scope="module")
+def stranger(api: Service) -> dict[str, str]:
+    return bearer(api, Scope.READ, Scope.SUBMIT, Scope.MONITOR, tenant="stranger")
+
+
+@pytest.fixture(scope="module")
+def operations(api: Service) -> list[Operation]:
+    paths = api.client.get("/openapi.json").get_json()["paths"]
+    return [
+        (method.upper(), path, operation)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if operation["security"] and "monitor" not in str(operation["security"])
+    ]
+
+
+@pytest.fixture(scope="module")
+def before(
+    api: Service, operations: list[Operation], stranger: dict[str, str]
+) -> dict[str, TestResponse]:
+    """What the stranger was told while nobody had anything."""
+    return {
+        path: ask(api, operation, path, stranger)
+        for method, path, operation in operations
+        if method == "GET" and "{" not in path
+    }
+
+
+@pytest.fixture(scope="module")
+def ids(api: Service, owner: dict[str, str], before: object) -> dict[str, str]:
+    """What the owner has, by the names of the parameters that take it."""
+    made = api.client.post("/v1/jobs", **form(*FILMS), headers=owner).get_json()
+    api.read_all()
+    archive = archives.zip_of({"drei.jpg": films.jpeg(3)})
+    api.client.post("/v1/jobs", data=archive, content_type="application/zip", headers=owner)
+    upload = {"filename": "vier.zip", "size": 1_000}
+    opened = api.client.post("/v1/uploads", json=upload, headers=owner).get_json()
+    items = api.client.get(f"/v1/jobs/{made['id']}/items", headers=owner).get_json()["items"]
+    (key, *_) = api.parts.repository.keys.page(limit=1, tenant=DEFAULT_TENANT).items
+    return {
+        "job_id": made["id"],
+        "item_id": items[0]["id"],
+        "upload_id": opened["id"],
+        "key_id": key.id,
+    }
+
+
+def ask(
+    api: Service, operation: dict[str, Any], address: str, headers: dict[str, str]
+) -> TestResponse:
+    """Send a request that is right but for its ids."""
+    method = next(
+        name
+        for path, methods in api.app.spec["paths"].items()  # type: ignore[attr-defined]
+        for name, found in methods.items()
+        if found["operationId"] == operation["operationId"]
+    )
+    query = {
+        each["name"]: example(each["schema"])
+        for each in operation.get("parameters", ())
+        if each["in"] == "query" and each.get("required")
+    }
+    content = operation.get("requestBody", {}).get("content", {})
+    body: dict[str, Any] = {}
+    if "application/json" in content:
+        body["json"] = content["application/json"].get("example", {})
+    elif content:
+        body = {"data": b"x" * 1_000, "content_type": next(iter(content))}
+    return api.client.open(
+        f"{address}?{urlencode(query)}", method=method.upper(), headers=headers, **body
+    )
+
+
+def example(schema: dict[str, Any]) -> object:
+    return schema["enum"][0] if "enum" in schema else 1
+
+
+def told(answer: TestResponse) -> tuple[int, dict[str, Any] | str]:
+    """What an answer says, but for the words that say which request it answers."""
+    if not answer.is_json and "problem+json" not in answer.mimetype:
+        return answer.status_code, answer.text
+    # An error may repeat the id that it was given.
+    body = json.loads(_ID.sub("ID", answer.text))
+    return answer.status_code, {k: v for k, v in body.items() if k not in _SAYS_WHICH}
+
+
+def test_a_foreign_id_is_answered_like_one_that_nobody_has(
+    api: Service, operations: list[Operation], ids: dict[str, str], stranger: dict[str, str]
+) -> None:
+    tried = set()
+    for method, path, operation in operations:
+        if "{" not in path:
+            continue
+        nobodys = _PARAMETER.sub(lambda found: new_id(), path)
+        for foreign in ids.values():
+            theirs = _PARAMETER.sub(lambda found, foreign=foreign: foreign, path)  # type: ignore[misc]
+            answer = ask(api, operation, theirs, stranger)
+            named = {scope for entry in operation["security"] for scope in entry["key"]}
+            expected = 404 if {"read", "submit"} & named else 403
+            assert answer.status_code == expected, (method, path, answer.text)
+            assert told(answer) == told(ask(api, operation, nobodys, stranger)), (method, path)
+        tried.add(operation["operationId"])
+    assert {"getJob", "getItem", "getResults", "getPictures", "deleteJob", "getUpload"} <= tried
+
+
+def test_a_job_cannot_be_made_of_a_foreign_upload(
+    api: Service, ids: dict[str, str], stranger: dict[str, str]
+) -> None:
+    answers = [
+        api.client.post("/v1/jobs", json={"upload": upload}, headers=stranger)
+        for upload in (ids["upload_id"], new_id())
+    ]
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].status_code == 404
+
+
+def test_lists_and_counts_tell_nothing_of_others(
+    api: Service,
+    operations: list[Operation],
+    before: dict[str, TestResponse],
+    ids: dict[str, str],
+    stranger: dict[str, str],
+) -> None:
+    by_path = {path: operation for method, path, operation in operations if method == "GET"}
+    assert {"/v1/jobs", "/v1/uploads", "/v1/limits"} <= before.keys()
+    for path, answer in before.items():
+        assert told(ask(api, by_path[path], path, stranger)) == told(answer), path
+
+
+def test_the_owner_still_has_everything(
+    api: Service, operations: list[Operation], ids: dict[str, str], owner: dict[str, str]
+) -> None:
+    """So the requests above were right but for their ids, and did nothing."""
+    for method, path, operation in sorted(operations, key=lambda each: each[0] == "DELETE"):
+        known = {name: ids.get(name) for name in _PARAMETER.findall(path)}
+        if not known or None in known.values() or "admin" in str(operation["security"]):
+            continue
+        answer = ask(api, operation, path.format(**known), owner)
+        assert answer.status_code not in (401, 403, 404), (method, path, answer.text)
+
+
+def test_a_film_of_another_tenant_is_read_and_kept_anew(tmp_path: Path) -> None:
+    with service(tmp_path, auth="keys") as api:
+        owner, stranger = bearer(api), bearer(api, tenant="stranger")
+        film = {"data": films.jpeg(1)}
+        api.client.post("/v1/jobs", **film, headers=owner | {"Idempotency-Key": "one"})
+        api.read_all()
+        again = api.client.post("/v1/jobs", **film, headers=owner).get_json()
+        assert again["counts"]["reused"] == 1, "for the same tenant it is"
+
+        headers = stranger | {"Idempotency-Key": "one"}
+        made = api.client.post("/v1/jobs", **film, headers=headers)
+        assert made.status_code == 202
+        assert "Idempotency-Replayed" not in made.headers
+        assert made.get_json()["counts"]["reused"] == 0
+        assert made.get_json()["counts"]["queued"] == 1
+        digests = {key.rsplit("/", 1)[1] for key in api.parts.store.keys("default/films/")}
+        assert {key.rsplit("/", 1)[1] for key in api.parts.store.keys("stranger/films/")} == digests
+        other = api.client.post("/v1/jobs", data=films.jpeg(2), headers=headers)
+        assert other.status_code == 409, "its own key was used for another film"
