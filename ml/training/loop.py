@@ -23,7 +23,8 @@ class Course:
         epochs: Epochs to run in all.
         average: Decay of the averaged weights.
         batches: Gives the batches of an epoch, counted from 0.
-        judge: Scores the model on validation films; called with the averaged weights in place.
+        judge: Scores the model on validation films; called with the averaged weights in place. It
+            may settle statistics: what it leaves in the model is kept as the average.
         show: Prints a line.
     """
 
@@ -64,6 +65,7 @@ def run_course(model: keras.Model, course: Course, run: RunFolder) -> None:
         epoch += 1
         with average.applied(model):
             scores = course.judge(model, epoch - 1)
+            average.weights = model.get_weights()
         _record(run, course, epoch, {k: v[-1] for k, v in log.history.items()} | scores)
         run.save_checkpoint(model, average.weights or [], epoch)
     if average.weights is not None:

@@ -1,6 +1,6 @@
 """Training of any backbone on a prepared recipe, for any label set."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,15 +14,20 @@ from ml.networks.head import trained_part
 from ml.training.loop import Course, Scores, computing_in, run_course
 from ml.training.origin import keep_origin
 from ml.training.recipe_films import (
+    Inputs,
     RecipeBatches,
     RecipeFilms,
+    as_inputs,
     known_augmentation,
     read_recipe,
 )
 from ml.training.runs import RunFolder
 from ml.training.settings import NetworkSettings
+from ml.training.statistics import settle_statistics
 
 Show = Callable[[str], None]
+_SETTLED_ON, _AT_ONCE = 512, 64
+"""Training films that the statistics of normalisation are taken from."""
 
 
 def train_network(data: Path, run: RunFolder, s: NetworkSettings, show: Show = print) -> None:
@@ -79,11 +84,19 @@ def judge_labels(truth: NDArray[np.int64], logits: Floats, labels: Sequence[str]
     }
 
 
+def _some(films: RecipeFilms) -> Iterator[Inputs]:
+    """Give a few batches of training films, unchanged, the same ones each time."""
+    order = np.random.default_rng(0).permutation(len(films.labels))[:_SETTLED_ON]
+    for places in np.array_split(order, -(-len(order) // _AT_ONCE)):
+        yield as_inputs(films.pixels[places])
+
+
 def _course(train: RecipeFilms, held_out: RecipeFilms, s: NetworkSettings, show: Show) -> Course:
     how = known_augmentation(s.augmentation)
     inputs = held_out.inputs()
 
     def judge(model: keras.Model, epoch: int) -> Scores:
+        settle_statistics(model, _some(train))
         logits = np.asarray(model.predict(inputs, batch_size=64, verbose=0), np.float64)
         return judge_labels(held_out.labels, logits, s.labels)
 

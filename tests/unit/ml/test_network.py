@@ -23,6 +23,7 @@ from ml.training.recipe_films import (
     read_recipe,
 )
 from ml.training.runs import RunFolder
+from ml.training.statistics import settle_statistics
 from tests.factories import nia, rsna
 
 # Keras saves its variables through an interface that NumPy is about to drop.
@@ -159,6 +160,19 @@ def test_an_application_gets_the_shared_head_and_statistics_that_settle_soon() -
     assert outputs["logits"].shape == (1, 7)
     mean = np.asarray(outputs["activation"]).mean(axis=(1, 2))
     np.testing.assert_allclose(mean, outputs["logits"], atol=1e-4)
+
+
+def test_statistics_are_the_means_over_batches_and_weights_stay() -> None:
+    normalise = keras.layers.BatchNormalization(momentum=0.9)
+    model = keras.Sequential([keras.Input((2,)), keras.Sequential([keras.Input((2,)), normalise])])
+    batches = [np.array([[0.0, 1], [2, 3]], np.float32), np.array([[4.0, 5], [12, 5]], np.float32)]
+    settle_statistics(model, batches)
+    gamma, beta, mean, variance = normalise.get_weights()
+    np.testing.assert_allclose(mean, [(1 + 8) / 2, (2 + 5) / 2], rtol=1e-5)
+    np.testing.assert_allclose(variance, [(1 + 16) / 2, 1 / 2], rtol=1e-5)
+    assert (gamma == 1).all()
+    assert (beta == 0).all()
+    assert normalise.momentum == 0.9
 
 
 def test_what_does_not_fit_is_told_in_one_line(recipes: dict[str, Path], tmp_path: Path) -> None:
