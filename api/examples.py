@@ -30,6 +30,8 @@ _VALUES: dict[str, Any] = {
     "Item.status": "succeeded",
     "Item.attempt": 1,
     "Item.seq": 0,
+    "Item.study_hash": "7b1e" * 8,
+    "Item.patient_hash": "c05d" * 8,
     "Film.sha256": "9f2c" * 16,
     "Entry.seq": 0,
     "Entry.name": "film-0001.jpg",

@@ -194,6 +194,19 @@ class Item(Schema):
         allow_none=True,
         metadata={"description": "The first item of the job that has the same film."},
     )
+    study_hash = String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Keyed hash of the film's study: films of one study have the same. "
+            "Null: its file named none."
+        },
+    )
+    patient_hash = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The same of its patient."},
+    )
     error = Nested(Reason, required=True, allow_none=True)
     film = Nested(Film, required=True, allow_none=True)
     prediction = Nested(Prediction, required=True, allow_none=True)

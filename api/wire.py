@@ -117,6 +117,8 @@ def item_wire(item: Item) -> Wire:
         "attempt": item.attempt,
         "reused": item.reused,
         "duplicate_of": item.duplicate_of,
+        "study_hash": item.study_hash,
+        "patient_hash": item.patient_hash,
         "error": _error(item.error_code, item.error_reason),
         "film": _film(item),
         "prediction": None if item.prediction is None else prediction_wire(item.prediction),

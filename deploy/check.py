@@ -11,7 +11,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
 
 # `docker-compose config` insists that the secrets are set; any value will do for a check.
-PLACEHOLDERS = {name: "x" for name in ("POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")}
+SECRETS = ("IDENTITY_KEY", "POSTGRES_PASSWORD", "S3_ACCESS_KEY", "S3_SECRET_KEY")
+PLACEHOLDERS = dict.fromkeys(SECRETS, "x")
 
 CHECKS = (
     ("docker-compose", "--file", "docker-compose.yml", "--profile", "*", "config", "--quiet"),

@@ -128,6 +128,12 @@ class Settings(BaseSettings):
         256 * 1024 * MIB, gt=0, description="Most bytes that one archive may unpack to."
     )
 
+    identity_key: SecretStr | None = Field(
+        None,
+        description="Secret under which studies and patients are hashed, the same on every "
+        "machine; empty: made once, `identity.key` in the data folder.",
+    )
+
     # Uploads in parts.
     max_upload_bytes: int = Field(
         256 * 1024 * MIB, gt=0, description="Largest archive that is uploaded in parts."

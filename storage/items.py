@@ -65,6 +65,8 @@ class Item:
         duplicate_of: The first item of the job that has the same film; None when this is it.
         external_id: The client's own id of it.
         metadata: What else the client said of it, as it came.
+        study_hash: Keyed hash of the film's study; None where its file named none.
+        patient_hash: Keyed hash of its patient.
         film: The stored film; None when intake refused it.
         prediction: The findings; None until it succeeded.
         created_at: Seconds since the epoch.
@@ -84,6 +86,8 @@ class Item:
     duplicate_of: str | None
     external_id: str | None
     metadata: dict[str, Any] | None
+    study_hash: str | None
+    patient_hash: str | None
     film: FilmRef | None
     prediction: Prediction | None
     created_at: float
@@ -124,6 +128,8 @@ _HEAD = (
     ItemRow.duplicate_of,
     ItemRow.external_id,
     ItemRow.client_metadata,
+    ItemRow.study_hash,
+    ItemRow.patient_hash,
 )
 _TAIL = (ItemRow.created_at, ItemRow.started_at, ItemRow.finished_at)
 _FILM_AT = len(_HEAD)
@@ -309,6 +315,8 @@ def _row(
         "external_id": item.external.id,
         "client_metadata": item.external.metadata,
         "film_id": film_id,
+        "study_hash": item.film.study_hash if item.film else None,
+        "patient_hash": item.film.patient_hash if item.film else None,
         "prediction_id": prediction_id,
         "status": status,
         "error_code": code,

@@ -255,6 +255,7 @@ class ItemRow(Base):
         _partial(
             "ix_items_external_id", "tenant", "external_id", "id", where="external_id IS NOT NULL"
         ),
+        _partial("ix_items_study", "tenant", "study_hash", "id", where="study_hash IS NOT NULL"),
         _partial("ix_items_queued", "job_id", "seq", where="status = 'queued'"),
         _partial("ix_items_failed", "job_id", "seq", where="status = 'failed'"),
         _partial("ix_items_lease_id", "lease_id", where="status = 'running'"),
@@ -287,6 +288,8 @@ class ItemRow(Base):
     # What the client said of the film, see `storage.external`.
     external_id: Mapped[str | None] = mapped_column(PlainText(200))
     client_metadata: Mapped[dict[str, Any] | None]
+    study_hash: Mapped[str | None] = mapped_column(PlainText(32))  # see `storage.intake.identity`
+    patient_hash: Mapped[str | None] = mapped_column(PlainText(32))
 
 
 class EntryRow(Base):

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
-from secrets import token_bytes
 from urllib.parse import urlencode
 
-from lungline.domain import new_id
 from lungline.errors import LinkExpired, LinkInvalid, StoreUnavailable
+from lungline.keyfile import read_or_make_key
 from lungline.settings import Settings
 
 KEY_FILE = "link.key"
-_KEY_BYTES = 32
 _EXPIRES, _SIGNATURE = "expires", "signature"
 
 
@@ -66,30 +61,10 @@ def open_links(settings: Settings) -> Links:
     """
     if settings.link_key is not None:
         return Links(settings.link_key.get_secret_value().encode())
-    path = settings.data_dir / KEY_FILE
     try:
-        return Links(_read_or_make(path))
+        return Links(read_or_make_key(settings.data_dir / KEY_FILE))
     except OSError as error:
         raise StoreUnavailable(
             "The key that signs links cannot be kept in the data folder. Its operator must set "
             "LUNGLINE_LINK_KEY, or let the folder be written to."
         ) from error
-
-
-def _read_or_make(path: Path) -> bytes:
-    """Read the key; of several processes that make it at once, the first wins."""
-    with suppress(FileNotFoundError):
-        return path.read_bytes()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{new_id()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(token_bytes(_KEY_BYTES))
-            file.flush()
-            os.fsync(descriptor)
-        with suppress(FileExistsError):
-            os.link(draft, path)  # whole, or not at all
-    finally:
-        draft.unlink()
-    return path.read_bytes()

@@ -15,12 +15,14 @@ from storage.intake.allowed import (
     ALLOWED_IN_TABLE,
     COLUMNS,
     FRAMES,
+    PATIENT,
     PHOTOMETRIC,
     PIXELS,
     ROWS,
     SIGNED,
     SOP_CLASS,
     STATED,
+    STUDY,
     TABLES,
 )
 from storage.intake.cleaned import Cleaned
@@ -35,10 +37,12 @@ from storage.intake.elements import (
     Truncated,
     write_element,
 )
+from storage.intake.identity import Identity
 from storage.intake.limits import FilmLimits
 from storage.intake.rules import SECONDARY_CAPTURE, Rule
 
 _MOST_TABLES = 16
+_IDENTIFYING = frozenset({STUDY, PATIENT})
 _WORDS = (b"US", b"SS")
 _SAME_WIDTH = {b"US": _WORDS, b"SS": _WORDS, b"??": _WORDS, b"OW": (b"OW", *_WORDS), b"OV": ()}
 
@@ -76,18 +80,28 @@ def clean_dicom(data: bytes, limits: FilmLimits) -> Cleaned:
         raise FilmRejected(
             "truncated", f"The file ends {where} its pixel data. Send it again."
         ) from None
-    return Cleaned(write_file(elements, target, syntax, values[SOP_CLASS].value), width, height)
+    stored = write_file(elements, target, syntax, values[SOP_CLASS].value)
+    return Cleaned(stored, width, height, _identity(found))
 
 
 def _read(reader: ElementReader) -> dict[int, Element]:
-    """Pick the elements that may be kept, up to the pixel data."""
+    """Pick the elements that may be kept or are hashed, up to the pixel data."""
     found: dict[int, Element] = {}
+    picked = ALLOWED.keys() | TABLES | _IDENTIFYING | {PIXELS}
     for element in reader.elements():
-        if element.tag in ALLOWED or element.tag in TABLES or element.tag == PIXELS:
+        if element.tag in picked:
             found[element.tag] = element
         if element.tag >= PIXELS:
             break
     return found
+
+
+def _identity(found: Mapping[int, Element]) -> Identity:
+    """What is hashed, without the padding of either value representation (PS3.5, 6.2)."""
+    study, patient = (
+        bytes(found[tag].value).strip(b" \x00") if tag in found else b"" for tag in (STUDY, PATIENT)
+    )
+    return Identity(study, patient)
 
 
 def _check(found: Mapping[int, Element], source: Encoding, limits: FilmLimits) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from lungline.errors import FilmRejected
 from lungline.settings import Settings
 from storage.intake.cleaned import Cleaned
 from storage.intake.dicom import clean_dicom
+from storage.intake.identity import open_hasher
 from storage.intake.jpeg import clean_jpeg
 from storage.intake.limits import FilmLimits
 from storage.intake.png import clean_png
@@ -35,6 +36,8 @@ class IntakenFilm:
         width: Columns as stored.
         height: Rows as stored.
         object_key: `<tenant>/films/<sha256>`.
+        study_hash: Keyed hash of the study that the file named as it came; None: it named none.
+        patient_hash: Keyed hash of its patient.
     """
 
     sha256: str
@@ -43,6 +46,8 @@ class IntakenFilm:
     width: int
     height: int
     object_key: str
+    study_hash: str | None = None
+    patient_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,7 @@ class FilmIntake:
         """Put films into `store`, within the limits of the settings."""
         self._store = store
         self._limits = FilmLimits.of(settings)
+        self._hasher = open_hasher(settings)
 
     def take(self, tenant: str, data: bytes) -> IntakenFilm:
         """Check, clean and store one film.
@@ -101,6 +107,8 @@ class FilmIntake:
             width=cleaned.width,
             height=cleaned.height,
             object_key=f"{tenant}/films/{digest}",
+            study_hash=self._hasher.study(tenant, cleaned.identity),
+            patient_hash=self._hasher.patient(tenant, cleaned.identity),
         )
         return PreparedFilm(cleaned.data, film)
 

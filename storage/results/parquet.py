@@ -18,7 +18,10 @@ MEDIA_TYPE = "application/vnd.apache.parquet"
 ROWS_A_GROUP = 5_000
 """Some megabytes in memory; readers skip groups, so they should not be smaller."""
 _TEXTS_FIRST = ("item_id", "job_id", "name", "status", "error_code", "top_label")
-_TEXTS_LAST = ("bundle", "runtime", "error_reason", "duplicate_of", "external_id", "metadata")
+_TEXTS_LAST = (
+    *("bundle", "runtime", "error_reason", "duplicate_of", "external_id", "metadata"),
+    *("study_hash", "patient_hash"),
+)
 
 
 def parquet_pieces(

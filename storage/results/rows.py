@@ -35,6 +35,8 @@ def flat(item: Item) -> dict[str, Any]:
         "duplicate_of": item.duplicate_of,
         "external_id": item.external_id,
         "metadata": item.metadata,
+        "study_hash": item.study_hash,
+        "patient_hash": item.patient_hash,
         "research_use_only": True,
     }
 

@@ -22,7 +22,10 @@ LEADING_COLUMNS = (
     "runtime",
     "attempt",
 )
-TRAILING_COLUMNS = ("error_reason", "reused", "duplicate_of", "external_id", "metadata")
+TRAILING_COLUMNS = (
+    *("error_reason", "reused", "duplicate_of", "external_id", "metadata"),
+    *("study_hash", "patient_hash"),
+)
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_A_CHUNK = 200
 

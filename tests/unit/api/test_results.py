@@ -56,6 +56,8 @@ def test_csv(api: Service, job: dict[str, Any]) -> None:
         "duplicate_of",
         "external_id",
         "metadata",
+        "study_hash",
+        "patient_hash",
     ]
     found = rows(answer.text)
     assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "'-1.jpg"]
@@ -132,3 +134,27 @@ def test_many_rows_come_in_order(tmp_path: Path) -> None:
         job = api.job(*[(name, b"text") for name in names])
         found = rows(api.client.get(job["links"]["results"]).text)
         assert [row["name"] for row in found] == names
+
+
+def test_films_group_by_study_in_items_and_every_format(api: Service) -> None:
+    films_of = [films.dicom(1), films.dicom(2), films.dicom(3, StudyInstanceUID="1.2.3")]
+    job = api.job(*((f"{n}.dcm", data) for n, data in enumerate([*films_of, films.jpeg(9)])))
+    results = job["links"]["results"]
+    items = api.client.get(job["links"]["items"]).get_json()["items"]
+    hashes = [(item["study_hash"], item["patient_hash"]) for item in items]
+
+    (study, patient), second, (other, same), none = hashes
+    assert second == (study, patient)
+    assert same == patient
+    assert none == (None, None)
+    assert len({study, patient, other}) == 3
+    table = rows(api.client.get(f"{results}?format=csv").text)
+    assert [row["study_hash"] or None for row in table] == [pair[0] for pair in hashes]
+    lines = api.client.get(f"{results}?format=ndjson").text.splitlines()
+    assert [(row["study_hash"], row["patient_hash"]) for row in map(json.loads, lines)] == hashes
+    parquet = pytest.importorskip("pyarrow.parquet")
+    read = parquet.read_table(io.BytesIO(api.client.get(f"{results}?format=parquet").data))
+    assert (
+        list(zip(*(read[name].to_pylist() for name in ("study_hash", "patient_hash")), strict=True))
+        == hashes
+    )
