@@ -1,6 +1,6 @@
 """Identity: keyed hashes of study and patient with each item, and an index of studies.
 
-Revision: 0011, after 0010. Adds columns that may be empty; code of 0010 runs on it.
+Revision: 0012, after 0011. Adds columns that may be empty; code of 0011 runs on it.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
