@@ -259,10 +259,19 @@ class Claims:
 
 def _pick(connection: Connection, priorities: Sequence[Priority], limit: int) -> list[_Picked]:
     """Lock films of the first job that has any, and fill up from further jobs of its bundle."""
+    offset, size = 0, limit + 32  # more than `limit`, for locks may leave some of them empty
+    while True:
+        jobs = scheduling.candidates(connection, priorities, size, offset)
+        picked = _pick_from(connection, jobs, limit)
+        if picked or len(jobs) < size:
+            return picked
+        offset += size
+
+
+def _pick_from(connection: Connection, jobs: Sequence[AnyRow], limit: int) -> list[_Picked]:
     picked: list[_Picked] = []
     missing = limit
-    # More than `limit` candidates, for locks may leave some of them empty.
-    for job in scheduling.candidates(connection, priorities, limit + 32):
+    for job in jobs:
         if picked and job.bundle != picked[0].job.bundle:
             continue
         rows = _lock_films(connection, job, missing, fill=bool(picked))

@@ -337,10 +337,13 @@ def _select() -> AnySelect:
 
 
 def _after(job_id: str, seq: int, limit: int, status: ItemStatus | None) -> AnySelect:
-    query = _select().where(ItemRow.job_id == job_id, ItemRow.seq > seq)
+    # First the page, then what belongs to it: told that a page is all, the planner looks each
+    # prediction up, where it would read the whole of a small table for the last page of a large job.
+    page = select(ItemRow.id).where(ItemRow.job_id == job_id, ItemRow.seq > seq)
     if status is not None:
-        query = query.where(ItemRow.status == status)
-    return query.order_by(ItemRow.seq).limit(limit)
+        page = page.where(ItemRow.status == status)
+    page = page.order_by(ItemRow.seq).limit(limit)
+    return _select().where(ItemRow.id.in_(page)).order_by(ItemRow.seq)
 
 
 def _item(row: AnyRow) -> Item:

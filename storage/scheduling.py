@@ -16,7 +16,7 @@ from storage.models import JOB_RUNNABLE, JobRow, TenantRow
 
 
 def candidates(
-    connection: Connection, priorities: Sequence[Priority], limit: int
+    connection: Connection, priorities: Sequence[Priority], limit: int, offset: int = 0
 ) -> Sequence[AnyRow]:
     """List runnable jobs in the order in which a claim tries them.
 
@@ -24,6 +24,7 @@ def candidates(
         connection: A transaction.
         priorities: All of them, in the order in which this claim looks at them.
         limit: Most jobs to list.
+        offset: Jobs before them, which others hold.
 
     Returns:
         Rows of `id`, `tenant`, `bundle`, `priority`.
@@ -36,6 +37,7 @@ def candidates(
         .order_by(case(places, value=JobRow.priority), TenantRow.vtime, TenantRow.id)
         .order_by(JobRow.vtime, JobRow.id)
         .limit(limit)
+        .offset(offset)
     )
     return connection.execute(query).all()
 

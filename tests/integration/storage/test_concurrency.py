@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from sqlalchemy import select
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import WrongState
 from storage.database import Database
+from storage.models import ItemRow
 from storage.repository import Repository
 from tests.factories.rows import claim, entries_of, read, some_films, submit, submit_archive
 from tests.integration.storage.reader import read_until_empty
@@ -77,6 +79,21 @@ def test_processes_read_every_film_once(plain: Repository) -> None:
     assert sum(written.get(timeout=60) for _ in children) == 200
     assert all_items(plain, job.id) == {ItemStatus.SUCCEEDED: 200}
     written.close()
+
+
+def test_a_claim_finds_the_film_behind_many_jobs_that_others_hold(plain: Repository) -> None:
+    if plain.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    held = [submit(plain, 1).id for _ in range(60)]
+    free = submit(plain, 1)
+
+    with plain.database.write() as connection:
+        locked = select(ItemRow.id).where(ItemRow.job_id.in_(held)).with_for_update()
+        assert len(connection.execute(locked).all()) == 60
+        batch = claim(plain, 8)
+
+    assert batch is not None
+    assert [item.job_id for item in batch.items] == [free.id]
 
 
 def test_everything_at_once_loses_nothing(plain: Repository) -> None:
