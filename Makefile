@@ -70,6 +70,14 @@ test-unit: $(VENV)/.dev ## Run the quick tests only
 bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
 	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)
 
+.PHONY: bench-bulk
+bench-bulk: $(VENV)/.dev ## Measure all of bulk work, about 20 minutes: ARGS='--only PART'
+	@$(BIN)/python -m benchmarks.bulk $(ARGS)
+
+.PHONY: bench-fairness
+bench-fairness: $(VENV)/.dev ## Measure the shares of 20 tenants over a minute
+	@$(BIN)/python -m benchmarks.fairness $(ARGS)
+
 .PHONY: bench-uploads
 bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
 	@$(BIN)/python -m benchmarks.uploads $(ARGS)

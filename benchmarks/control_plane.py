@@ -17,29 +17,20 @@ import json
 import multiprocessing
 import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 import typer
 from rich.console import Console
 
 from benchmarks.null_parts import null_parts
-from lungline.domain import DEFAULT_TENANT, FilmFormat, Priority, new_id
+from benchmarks.queue import migrated, queue_servers, submit_many
+from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging
-from storage.database import Database
-from storage.intake.film import IntakenFilm
-from storage.items import NewItem
-from storage.migrate import upgrade
 from storage.repository import Repository
-from tests.fixtures.postgres import postgres_cluster
-from tests.fixtures.valkey import ValkeyServer
 from workers.analyze import read_batch
 
 PROCESSES = 2
@@ -52,104 +43,40 @@ def main(
     many: Annotated[int, typer.Option(help="Items of the large job.")] = 1_000_000,
     timed: Annotated[int, typer.Option(help="Items read of the large job.")] = 20_000,
 ) -> None:
-    """Measure the control plane on a PostgreSQL of its own."""
-    with _servers() as settings:
-        database = Database(settings.sqlalchemy_url)
-        upgrade(database)
-        repository = Repository(database)
+    """Measure, and print the figures."""
+    print(json.dumps(measure(many, timed)))
+
+
+def measure(many: int, timed: int) -> dict[str, float]:
+    """Measure the control plane on a PostgreSQL of its own.
+
+    Args:
+        many: Items of the large job.
+        timed: Items read of it.
+    """
+    with queue_servers() as settings, migrated(settings) as repository:
         console.print("jobs of 1,000 items", style="dim")
         small = [_seconds_per_item(settings, repository, 1_000, 1_000) for _ in range(3)]
-        hundred = _submit(settings, repository, 100)
+        hundred = submit_many(settings, repository, 100)
         console.print(f"a job of {many:,} items", style="dim")
-        job_id = _submit(settings, repository, many)
+        job_id = submit_many(settings, repository, many)
         poll_small = _median(lambda: repository.jobs.get(DEFAULT_TENANT, hundred))
         poll_large = _median(lambda: repository.jobs.get(DEFAULT_TENANT, job_id))
         first = _median(lambda: _page(repository, job_id, None))
         last = _median(lambda: _page(repository, job_id, str(many - PAGE - 1)))
         repository.jobs.cancel(DEFAULT_TENANT, hundred)
         large = _read(settings, timed)
-        database.dispose()
-    figures = {
+    return {
         "null_items_per_second": round(1 / large, 1),
         "cost_ratio_million_to_thousand": round(large / statistics.median(small), 3),
         "poll_ratio_million_to_hundred": round(poll_large / poll_small, 3),
         "page_ratio_last_to_first": round(last / first, 3),
     }
-    print(json.dumps(figures))
-
-
-@contextmanager
-def _servers() -> Iterator[Settings]:
-    """Settings for a database and a broker of their own."""
-    with tempfile.TemporaryDirectory(prefix="lungline-control-") as name:
-        data = Path(name)
-        broker = ValkeyServer(data)
-        broker.start()
-        try:
-            with postgres_cluster(durable=True) as server:
-                yield Settings(
-                    data_dir=data, database_url=server.url("postgres"), broker_url=broker.url
-                )
-        finally:
-            broker.stop()
 
 
 def _seconds_per_item(settings: Settings, repository: Repository, items: int, timed: int) -> float:
-    _submit(settings, repository, items)
+    submit_many(settings, repository, items)
     return _read(settings, timed)
-
-
-def _submit(settings: Settings, repository: Repository, count: int) -> str:
-    """Make a job of `count` items with a film each: the first by intake, the rest by copying it."""
-    digest = new_id() * 2
-    film = IntakenFilm(digest, FilmFormat.PNG, 1_000, 640, 480, f"{DEFAULT_TENANT}/films/{digest}")
-    job = repository.jobs.create_with_films(
-        DEFAULT_TENANT,
-        job_id=new_id(),
-        name="",
-        metadata={},
-        bundle="null@1",
-        priority=Priority.NORMAL,
-        idempotency_key=None,
-        request_hash=None,
-        items=[NewItem("0.png", film)],
-    ).job
-    url = settings.sqlalchemy_url.replace("+psycopg", "")
-    with psycopg.connect(url, autocommit=True) as connection:
-        for table, copied in (("films", _FILMS), ("items", _ITEMS)):
-            columns = _columns(connection, table)
-            chosen = ", ".join(copied.get(name, f"t.{name}") for name in columns)
-            connection.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) SELECT {chosen} FROM {table} t, "  # noqa: S608
-                f"generate_series(1, {count - 1}) n WHERE {_FIRST[table]}",
-                {"job": job.id, "digest": digest},
-            )
-        connection.execute(
-            "UPDATE jobs SET queued = %s, total = %s WHERE id = %s", (count, count, job.id)
-        )
-        connection.execute("ANALYZE")
-    return job.id
-
-
-_HEX = "lpad(to_hex(n), 8, '0')"
-_FIRST = {"films": "t.sha256 = %(digest)s", "items": "t.job_id = %(job)s"}
-_FILMS = {
-    "id": f"left(t.id, 24) || {_HEX}",
-    "sha256": f"left(t.sha256, 56) || {_HEX}",
-    "object_key": f"t.object_key || {_HEX}",
-}
-_ITEMS = {
-    "id": f"left(t.id, 24) || {_HEX}",
-    "film_id": f"left(t.film_id, 24) || {_HEX}",
-    "seq": "t.seq + n",
-}
-
-
-def _columns(connection: psycopg.Connection[Any], table: str) -> list[str]:
-    rows = connection.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
-    )
-    return [str(row[0]) for row in rows.fetchall()]
 
 
 def _read(settings: Settings, items: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -34,12 +35,17 @@ _READING = Reading(
 
 
 class NullReader:
-    """Finds the same on every film, at once."""
+    """Finds the same on every film, after a time for each batch."""
 
     runtime_name = "null"
 
+    def __init__(self, batch_seconds: float = 0.0) -> None:
+        """Sleep so long over each batch."""
+        self._batch_seconds = batch_seconds
+
     def read(self, films: Sequence[bytes]) -> list[Reading | FilmError]:
         """Give one reading for each film."""
+        time.sleep(self._batch_seconds)
         return [_READING] * len(films)
 
 
@@ -54,8 +60,14 @@ class NullStore:
         """Forget the objects."""
 
 
-def null_parts(settings: Settings, worker_id: str) -> Parts:
-    """Build a worker's parts over the database and the broker of the settings."""
-    analyzers = Analyzers(lambda bundle: NullReader())
+def null_parts(settings: Settings, worker_id: str, batch_seconds: float = 0.0) -> Parts:
+    """Build a worker's parts over the database and the broker of the settings.
+
+    Args:
+        settings: Of the worker.
+        worker_id: Under which it claims.
+        batch_seconds: How long a batch takes to read.
+    """
+    analyzers = Analyzers(lambda bundle: NullReader(batch_seconds))
     parts = build_parts(make_celery(settings), settings, worker_id, analyzers=analyzers)
     return replace(parts, store=cast("ObjectStore", NullStore()))

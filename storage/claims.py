@@ -6,7 +6,7 @@ The lease id is the fencing token. What a worker writes after it lost its lease 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from storage.clock import least
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.films import FILM_COLUMNS, FilmRef
-from storage.jobs import count_queued
+from storage.jobs import queued_films
 from storage.models import ITEM_QUEUED, ITEM_RUNNING, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.predictions import NewPrediction
 from storage.tally import Tally
@@ -100,7 +100,13 @@ class Claims:
         self._turns = Turns()
 
     def claim(
-        self, worker_id: str, *, limit: int, lease_seconds: float, hard_seconds: float
+        self,
+        worker_id: str,
+        *,
+        limit: int,
+        lease_seconds: float,
+        hard_seconds: float,
+        share: Callable[[int], int] | None = None,
     ) -> Batch | None:
         """Take up to `limit` queued films of one bundle, in one short transaction.
 
@@ -111,6 +117,7 @@ class Claims:
             limit: Most films to take.
             lease_seconds: How long the claim holds without renewal.
             hard_seconds: How long it holds with renewals.
+            share: Of so many films that wait how many to take, where that is less than `limit`.
 
         Returns:
             The films; None when there is nothing to read.
@@ -126,7 +133,9 @@ class Claims:
             "started_at": now,
         }
         while True:
-            batch, again = self._database.run(lambda c: self._claim(c, priorities, limit, lease))
+            batch, again = self._database.run(
+                lambda c: self._claim(c, priorities, limit, share, lease)
+            )
             if batch is not None:
                 self._turns.count(batch.priority)
             if batch is not None or not again:
@@ -207,11 +216,14 @@ class Claims:
         connection: Connection,
         priorities: Sequence[Priority],
         limit: int,
+        share: Callable[[int], int] | None,
         lease: dict[str, Any],
     ) -> tuple[Batch | None, bool]:
         """Claim once; the flag says that something moved and that trying again may find more."""
-        at = self._database.time(connection)
-        found = _pick(connection, priorities, limit)
+        queued, at = connection.execute(queued_films(self._database.now())).one()
+        if not queued:
+            return None, False
+        found = _pick(connection, priorities, min(limit, share(int(queued))) if share else limit)
         picked = [
             pick
             for pick in sorted(found, key=lambda pick: str(pick.job.id))
@@ -232,14 +244,14 @@ class Claims:
         scheduling.charge_tenants(connection, Counter(row.tenant for row in rows))
         items = tuple(_claimed(row) for row in rows)
         first = Priority(found[0].job.priority)
-        return Batch(lease["lease_id"], bundle, items, count_queued(connection), first), False
+        left = max(0, int(queued) - len(rows) - len(reused))
+        return Batch(lease["lease_id"], bundle, items, left, first), False
 
     def _finish(self, connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> int:
-        at = self._database.time(connection)
-        held = _held(connection, lease_id, by_item)
+        held = _held(connection, lease_id, by_item, self._database.now())
         if not held:
             return 0
-        bundle = held[0].bundle  # one batch, one bundle
+        bundle, at = held[0].bundle, float(held[0].at)  # one batch, one bundle
         made: dict[str, NewPrediction] = {}
         failures: dict[str, transitions.Failure] = {}
         for row in held:
@@ -327,9 +339,11 @@ def _lock_lease(
     )
 
 
-def _held(connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> Sequence[AnyRow]:
+def _held(
+    connection: Connection, lease_id: str, by_item: dict[str, Outcome], now: ColumnElement[float]
+) -> Sequence[AnyRow]:
     query = (
-        select(ItemRow.id, ItemRow.film_id, JobRow.bundle)
+        select(ItemRow.id, ItemRow.film_id, JobRow.bundle, now.label("at"))
         .join(JobRow, JobRow.id == ItemRow.job_id)
         .where(ItemRow.lease_id == lease_id, ITEM_RUNNING, ItemRow.id.in_(by_item))
         .order_by(ItemRow.id)

@@ -337,8 +337,8 @@ def _select() -> AnySelect:
 
 
 def _after(job_id: str, seq: int, limit: int, status: ItemStatus | None) -> AnySelect:
-    # First the page, then what belongs to it: told that a page is all, the planner looks each
-    # prediction up, where it would read the whole of a small table for the last page of a large job.
+    # First the page, then what belongs to it: so the planner knows that a page is all, and looks
+    # each prediction up; for the last page of a large job it would read a small table whole.
     page = select(ItemRow.id).where(ItemRow.job_id == job_id, ItemRow.seq > seq)
     if status is not None:
         page = page.where(ItemRow.status == status)

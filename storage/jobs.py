@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from lungline.domain import JobStatus, Priority
@@ -342,7 +342,7 @@ class Jobs:
     def queued_films(self) -> int:
         """Count the films that a claim could take now, from the counters of runnable jobs."""
         with self._database.read() as connection:
-            return count_queued(connection)
+            return int(connection.execute(queued_films()).scalar_one())
 
     def expandable(self) -> int:
         """Count the archives that wait for an expander, and may be expanded now."""
@@ -424,10 +424,9 @@ class Jobs:
         )
 
 
-def count_queued(connection: Connection) -> int:
-    """Count the films that a claim could take now."""
-    query = select(func.coalesce(func.sum(JobRow.queued), 0)).where(JOB_RUNNABLE)
-    return int(connection.execute(query).scalar_one())
+def queued_films(*columns: ColumnElement[Any]) -> AnySelect:
+    """A query that counts the films that a claim could take now, with further columns."""
+    return select(func.coalesce(func.sum(JobRow.queued), 0), *columns).where(JOB_RUNNABLE)
 
 
 def _new(

@@ -104,7 +104,7 @@ def existing(connection: Connection, bundle: str, film_ids: Iterable[str]) -> di
 
 def keep_first(
     connection: Connection, at: float, bundle: str, made: Mapping[str, NewPrediction]
-) -> dict[str, str]:
+) -> None:
     """Write predictions, unless the film already has one by this bundle.
 
     Args:
@@ -112,13 +112,9 @@ def keep_first(
         at: The server's time.
         bundle: `name@version`.
         made: The prediction for each film id.
-
-    Returns:
-        The id of the prediction that stays, for each film id.
     """
     rows = [_row(film_id, bundle, made[film_id], at) for film_id in sorted(made)]
     insert_missing(connection, PredictionRow, rows)
-    return existing(connection, bundle, made)
 
 
 def _row(film_id: str, bundle: str, made: NewPrediction, at: float) -> dict[str, object]:

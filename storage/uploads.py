@@ -124,7 +124,9 @@ class Uploads:
             at = self._database.time(connection)
             insert_missing(connection, TenantRow, [{"id": tenant, "created_at": at}])
             # Two at once must not both be the last one.
-            lock = select(TenantRow.id).where(TenantRow.id == tenant).with_for_update(key_share=True)
+            lock = (
+                select(TenantRow.id).where(TenantRow.id == tenant).with_for_update(key_share=True)
+            )
             connection.execute(lock)
             if _count(connection, tenant) >= most_held:
                 raise TooManyUploads(

@@ -64,9 +64,10 @@ def _claim(parts: Parts) -> Batch | None:
     settings = parts.settings
     return parts.repository.claims.claim(
         parts.worker_id,
-        limit=fair_share(parts.repository.jobs.queued_films(), parts),
+        limit=settings.batch_size,
         lease_seconds=settings.lease_seconds,
         hard_seconds=settings.batch_hard_limit_seconds,
+        share=lambda queued: fair_share(queued, parts),
     )
 
 

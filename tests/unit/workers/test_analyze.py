@@ -219,10 +219,10 @@ def test_a_database_that_is_away_for_a_moment_does_not_cost_the_batch(
 def test_a_database_that_is_away_makes_the_worker_wait(make, monkeypatch: pytest.MonkeyPatch):
     parts, _ = make()
 
-    def away() -> int:
+    def away(*arguments, **options) -> int:
         raise DatabaseUnavailable("away")
 
-    monkeypatch.setattr(parts.repository.jobs, "queued_films", away)
+    monkeypatch.setattr(parts.repository.claims, "claim", away)
 
     assert read_batch(parts) == 0
 
