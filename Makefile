@@ -78,6 +78,10 @@ bench-bulk: $(VENV)/.dev ## Measure all of bulk work, about 20 minutes: ARGS='--
 bench-fairness: $(VENV)/.dev ## Measure the shares of 20 tenants over a minute
 	@$(BIN)/python -m benchmarks.fairness $(ARGS)
 
+.PHONY: bench-singles
+bench-singles: $(VENV)/.dev ## Let single films arrive while an archive is read: ARGS='--films DIR'
+	@$(BIN)/python -m benchmarks.singles $(ARGS)
+
 .PHONY: bench-uploads
 bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
 	@$(BIN)/python -m benchmarks.uploads $(ARGS)
