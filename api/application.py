@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIFlask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import lungline
 from api.access import check_declared, register_access
@@ -31,7 +30,9 @@ from api.views.metrics import metrics
 from api.views.page import page
 from api.views.pictures import pictures
 from api.views.results import results
+from api.views.rows import rows
 from api.views.submissions import submissions
+from api.views.system import system
 from api.views.uploads import uploads
 from lungline.settings import Settings
 
@@ -44,9 +45,11 @@ _BLUEPRINTS = (
     events,
     results,
     items,
+    rows,
     pictures,
     keys,
     health,
+    system,
     metrics,
     page,
     docs,
@@ -83,7 +86,5 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
         app.register_blueprint(blueprint)
     check_declared(app)
     configure_openapi(app)
-    if hops := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = IdleLimit(app.wsgi_app, settings.client_idle_seconds)
     return app  # type: ignore[no-any-return]

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from flask import Flask, Response, request
 
 MIMETYPES = frozenset(
-    {"application/json", "application/problem+json", "application/x-ndjson", "text/csv"}
+    {
+        "application/json",
+        "application/problem+json",
+        "application/x-ndjson",
+        "text/csv",
+        "text/css",
+        "text/html",
+        "text/javascript",
+    }
 )
 LEAST_BYTES = 500
 """Less fits into one packet anyway."""

@@ -108,6 +108,31 @@ _VALUES: dict[str, Any] = {
     "Upload.job_id": None,
     "CreatedUpload.job_id": None,
     "UploadSummary.job_id": None,
+    "ItemRows.labels": ["normal", "bacterial_pneumonia", "viral_pneumonia"],
+    "ItemRows.id": [ITEM_ID],
+    "ItemRows.seq": [0],
+    "ItemRows.name": ["film-0001.jpg"],
+    "ItemRows.status": ["succeeded"],
+    "ItemRows.error_code": [None],
+    "ItemRows.error_reason": [None],
+    "ItemRows.duplicate": [False],
+    "ItemRows.top_label": ["bacterial_pneumonia"],
+    "ItemRows.probabilities": [[0.05, 0.83, 0.12]],
+    "ItemRows.positive": [["bacterial_pneumonia"]],
+    "ItemRows.in_distribution": [True],
+    "ItemRows.flags": [[]],
+    "System.version": "0.1.0",
+    "System.runtime": "openvino",
+    "System.precision": "f32",
+    "System.parts": {"database": "ok", "store": "ok", "space": "ok", "broker": "ok"},
+    "System.permits": {"analyze": 0, "expand": 0, "control": 0},
+    "QueueNumbers.jobs": {"running": 1},
+    "QueueNumbers.films": {"queued": 120},
+    "QueueNumbers.oldest_queued_seconds": 4.2,
+    "Worker.name": "reader-1",
+    "Worker.films": 8,
+    "Worker.since_seconds": 0.4,
+    "Workers.ready": 2,
     "Limits.quotas": {"open_uploads": {"limit": 32, "used": 1, "left": 31}},
     "job_id": JOB_ID,
     "bundle": "paediatric-pneumonia@0.1.0",
@@ -120,7 +145,10 @@ _VALUES: dict[str, Any] = {
     "Item.error": None,
     "expansion": None,
     "next": None,
-} | {f"ItemLinks.{kind}": f"/v1/items/{ITEM_ID}/{kind}" for kind in ("film", "mask", "heatmap")}
+} | {
+    f"ItemLinks.{kind}": f"/v1/items/{ITEM_ID}/{kind}"
+    for kind in ("film", "mask", "heatmap", "clahe")
+}
 _TEXTS = {
     "text/csv": "item_id,name,status,error_code,top_label\r\n"
     f"{ITEM_ID},film-0001.jpg,succeeded,,bacterial_pneumonia\r\n",

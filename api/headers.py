@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response
+
+
+def content_policy(connect: str = "") -> str:
+    """What a page may load: its own files, and nothing inline.
+
+    Args:
+        connect: A further origin that it may send requests to.
+    """
+    further = f" connect-src 'self' {connect};" if connect else ""
+    return (
+        f"default-src 'self';{further} img-src 'self' blob: data:; object-src 'none'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
 
 SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; "
-        "form-action 'self'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-_TLS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def register_headers(app: Flask) -> None:
@@ -25,8 +34,6 @@ def register_headers(app: Flask) -> None:
     def add(response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
-        if request.is_secure:
-            response.headers.setdefault(*_TLS_ONLY)
         return response
 
     app.after_request(add)

@@ -21,7 +21,6 @@ from lungline.errors import (
     KeysNeeded,
     LunglineError,
     ScopeMissing,
-    TooManyRequests,
 )
 
 DESCRIPTION = (
@@ -198,7 +197,7 @@ KEY_SCHEME = {
 }
 _EVERYWHERE = problems(HostNotAllowed, LunglineError, DatabaseUnavailable)
 _WITHOUT_KEYS = problems(KeysNeeded)
-_WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded, TooManyRequests)
+_WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded)
 
 
 def configure_openapi(app: APIFlask) -> None:

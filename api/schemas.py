@@ -166,6 +166,7 @@ class ItemLinks(Schema):
     film = String(required=True, allow_none=True)
     mask = String(required=True, allow_none=True)
     heatmap = String(required=True, allow_none=True)
+    clahe = String(required=True, allow_none=True)
     overlay = String(required=True, allow_none=True)
 
 
@@ -338,6 +339,20 @@ class PictureQuery(Schema):
         load_default=1024,
         validate=Range(16, 4096),
         metadata={"description": "Longest side, in pixels; a smaller film is not enlarged."},
+    )
+
+
+class HeatmapQuery(PictureQuery):
+    """How a heatmap is drawn."""
+
+    label = String(
+        load_default=None,
+        validate=Length(max=128),
+        metadata={"description": "Whose; without it that of the top label."},
+    )
+    fade = Boolean(
+        load_default=False,
+        metadata={"description": "Let the film through, the more the less a place counts."},
     )
 
 

@@ -15,7 +15,7 @@ from storage.results.rows import told_findings, told_lungs
 
 Wire = dict[str, Any]
 UNKNOWN = "unknown"
-PICTURES = ("film", "mask", "heatmap", "overlay")
+PICTURES = ("film", "mask", "heatmap", "clahe", "overlay")
 
 
 def iso(seconds: float | None) -> str | None:

@@ -14,6 +14,7 @@ from storage.jobs import Jobs
 from storage.keys import Keys
 from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
+from storage.rows import Rows
 from storage.uploads import Uploads
 
 MAX_ATTEMPTS = 3
@@ -28,6 +29,7 @@ class Repository:
         control: What clients change about them.
         deletions: How they go.
         items: Their films.
+        rows: Their films in short.
         entries: What their archives held.
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
@@ -54,6 +56,7 @@ class Repository:
         self.control = Control(database, self.jobs)
         self.deletions = Deletions(database, self.jobs)
         self.items = Items(database)
+        self.rows = Rows(database)
         self.entries = Entries(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database, self.quotas.limits)

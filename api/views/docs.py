@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import current_app, json, make_response, render_template
+from flask import current_app, json
 from flask.typing import ResponseReturnValue
 
-import lungline
 from api.access import open_to_all
+from api.views.page import show
 
 docs = APIBlueprint("docs", __name__, enable_openapi=False)
 
@@ -39,16 +39,12 @@ def show_docs() -> ResponseReturnValue:
         for method, operation in methods.items():
             entry = {"path": path, "method": method.upper(), "operation": operation}
             groups[operation["tags"][0]].append(entry)
-    html = render_template(
-        "docs.html",
+    return show(
+        "docs",
         info=spec["info"],
         groups={tag: sorted(entries, key=_place) for tag, entries in sorted(groups.items())},
         examples=examples,
-        version=lungline.__version__,
     )
-    answer = make_response(html)
-    answer.headers["Cache-Control"] = "no-cache"
-    return answer
 
 
 def examples(body: dict[str, Any]) -> list[Example]:

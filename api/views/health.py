@@ -44,12 +44,17 @@ def readyz() -> Response:
 
     Without the broker jobs are taken and wait, so that alone is only `degraded`.
     """
-    states = {name: _state(check) for name, check in _checks().items()}
+    states = part_states()
     if "down" in (states["database"], states["store"], states["space"]):
         down = ", ".join(name for name, state in states.items() if state == "down")
         return problem(PartUnavailable(f"Not answering: {down}."), parts=states)
     status = "degraded" if states["broker"] == "down" else "ready"
     return jsonify({"status": status, "parts": states})
+
+
+def part_states() -> dict[str, str]:
+    """Say of each part whether it answers: `ok` or `down`."""
+    return {name: _state(check) for name, check in _checks().items()}
 
 
 def _checks() -> dict[str, Callable[[], Any]]:

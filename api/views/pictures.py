@@ -1,4 +1,4 @@
-"""/v1/items/{id}/film, mask, heatmap, overlay: PNG, drawn on request."""
+"""/v1/items/{id}/film, mask, heatmap, clahe, overlay: PNG, drawn on request."""
 
 from __future__ import annotations
 
@@ -90,11 +90,21 @@ def get_mask(item_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/heatmap")
 @needs(Scope.READ)
-@pictures.input(schemas.PictureQuery, location="query", arg_name="query")
+@pictures.input(schemas.HeatmapQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getHeatmap", responses=_ANSWERS)
 def get_heatmap(item_id: str, query: dict[str, Any]) -> Response:
-    """Show where the top label's score comes from, transparent where nothing was looked at."""
-    return _answer("heatmap", item_id, query["size"])
+    """Show where a label's score comes from, transparent where nothing was looked at."""
+    how = {"label": query["label"], "fade": query["fade"]}
+    return _answer("heatmap", item_id, query["size"], **how)
+
+
+@pictures.get("/items/<item_id>/clahe")
+@needs(Scope.READ)
+@pictures.input(schemas.PictureQuery, location="query", arg_name="query")
+@pictures.doc(operation_id="getClahe", responses=_ANSWERS)
+def get_clahe(item_id: str, query: dict[str, Any]) -> Response:
+    """Show the film with its contrast equalised locally (CLAHE), as its bundle does."""
+    return _answer("clahe", item_id, query["size"])
 
 
 @pictures.get("/items/<item_id>/overlay")
@@ -106,17 +116,19 @@ def get_overlay(item_id: str, query: dict[str, Any]) -> Response:
     return _answer("overlay", item_id, query["size"])
 
 
-def _answer(kind: str, item_id: str, size: int) -> Response:
+def _answer(kind: str, item_id: str, size: int, **how: Any) -> Response:
     item = parts().repository.items.get(tenant(), checked_item_id(item_id))
     answer = Response(content_type="image/png")
-    answer.set_etag(etag(kind, item, size))
+    answer.set_etag(etag(kind, item, size, **how))
     # A picture never changes, but it is a patient's: no shared cache may keep it.
     answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):
-        answer.set_data(_pencil(kind, size)(item))
+        answer.set_data(_pencil(kind, size, **how)(item))
     return answer.make_conditional(request)  # type: ignore[return-value]
 
 
-def _pencil(kind: str, size: int) -> Callable[[Item], bytes]:
+def _pencil(kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
     """What draws one kind of picture, also while an answer streams."""
-    return Pictures(parts().store, parts().settings.max_film_pixels).pencil(kind, size)
+    here = parts()
+    drawing = Pictures(here.store, here.settings.max_film_pixels, here.settings.bundles_dir)
+    return drawing.pencil(kind, size, **how)

@@ -8,14 +8,17 @@ import tempfile
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = (
-    "--headless",
+CHROMIUM_FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+)
+FLAGS = (
+    "--headless",
+    *CHROMIUM_FLAGS,
     "--hide-scrollbars",
     # Time stands still while a request is under way, so a slow machine sees the same page.
     "--virtual-time-budget=10000",

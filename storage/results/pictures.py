@@ -1,4 +1,4 @@
-"""The four pictures of an item, from what intake and reading stored."""
+"""The five pictures of an item, from what intake and reading stored."""
 
 from __future__ import annotations
 
@@ -6,19 +6,22 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from lungline.errors import FilmRejected, ObjectNotFound, PictureNotReady
+from lungline.errors import FilmRejected, InvalidParameter, ObjectNotFound, PictureNotReady
 from storage.films import FilmRef
 from storage.items import Item
 from storage.objects import ObjectStore
 from storage.predictions import Prediction
+from storage.results.render.clahe import contrast_of, equalise
 from storage.results.render.film import Grey, decode_grey, shows_itself, to_png
 from storage.results.render.maps import box_of, heat_at, mask_at
 from storage.results.render.overlay import draw_heatmap, draw_overlay
 
-DRAWING = 1
+DRAWING = 2
 """Raised whenever the same data would be drawn differently: part of each picture's ETag."""
 
 
@@ -29,20 +32,23 @@ class Pictures:
     Attributes:
         store: Where films, views and masks are.
         most_pixels: Films with more are not decoded.
+        bundles: Folder of the bundles, which say how they treat contrast.
     """
 
     store: ObjectStore
     most_pixels: int
+    bundles: Path
 
-    def pencil(self, kind: str, size: int) -> Callable[[Item], bytes]:
-        """What draws one kind of picture: `film`, `mask`, `heatmap` or `overlay`."""
-        draw = {
+    def pencil(self, kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
+        """What draws one kind of picture: `film`, `mask`, `heatmap`, `clahe` or `overlay`."""
+        draw: dict[str, Callable[..., bytes]] = {
             "film": self.film,
             "mask": self.mask,
             "heatmap": self.heatmap,
+            "clahe": self.clahe,
             "overlay": self.overlay,
         }
-        return partial(draw[kind], size=size)
+        return partial(draw[kind], size=size, **how)
 
     def film(self, item: Item, size: int) -> bytes:
         """The film in grey, as PNG.
@@ -62,16 +68,35 @@ class Pictures:
         prediction, grey = _read(item), self._grey(item, size)
         return to_png(self._mask(prediction, grey))
 
-    def heatmap(self, item: Item, size: int) -> bytes:
-        """Where the top label's score comes from, as PNG with alpha.
+    def heatmap(
+        self, item: Item, size: int, *, label: str | None = None, fade: bool = False
+    ) -> bytes:
+        """Where a label's score comes from, as PNG with alpha.
+
+        Args:
+            item: Whose.
+            size: Longest side, in pixels.
+            label: Which label; None: the top one.
+            fade: Whether alpha follows the heat, or is full wherever the classifier looked.
 
         Raises:
             PictureNotReady: The film has not been read.
+            InvalidParameter: The label set has no such label.
         """
         prediction, grey = _read(item), self._grey(item, size)
         height, width = grey.shape
         box = box_of(prediction.region, width, height)
-        return to_png(draw_heatmap(_heat(prediction, grey), box))
+        return to_png(draw_heatmap(_heat(prediction, grey, label), box, fade=fade))
+
+    def clahe(self, item: Item, size: int) -> bytes:
+        """The film with its contrast equalised locally, as PNG.
+
+        Raises:
+            PictureNotReady: The film cannot be shown before it was read, or was refused.
+            FilmRejected: It is too large, or cannot be decoded.
+        """
+        bundle = None if item.prediction is None else item.prediction.bundle
+        return to_png(equalise(self._grey(item, size), contrast_of(self.bundles, bundle)))
 
     def overlay(self, item: Item, size: int) -> bytes:
         """Film, lung contour and heat with the research-use notice, as PNG.
@@ -109,11 +134,11 @@ class Pictures:
             raise PictureNotReady("What the picture is made of is no longer stored.") from error
 
 
-def etag(kind: str, item: Item, size: int) -> str:
+def etag(kind: str, item: Item, size: int, **how: Any) -> str:
     """What a picture is made of, in one word: the same word, the same picture."""
     film = _stored(item)
     reading = item.prediction.id if item.prediction is not None else ""
-    text = f"{DRAWING}/{kind}/{film.sha256}/{reading}/{size}"
+    text = f"{DRAWING}/{kind}/{film.sha256}/{reading}/{size}/{sorted(how.items())}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -129,8 +154,11 @@ def _read(item: Item) -> Prediction:
     return item.prediction
 
 
-def _heat(prediction: Prediction, grey: Grey) -> Grey:
+def _heat(prediction: Prediction, grey: Grey, label: str | None = None) -> Grey:
     labels = [finding["label"] for finding in prediction.findings]
     maps = np.asarray(prediction.activation, np.float32)
     height, width = grey.shape
-    return heat_at(maps[labels.index(prediction.top_label)], prediction.region, width, height)
+    if label is not None and label not in labels:
+        raise InvalidParameter(f"label: this reading knows {', '.join(labels)}.")
+    shown = maps[labels.index(label or prediction.top_label)]
+    return heat_at(shown, prediction.region, width, height)

@@ -61,13 +61,16 @@ class Whole:
 
 
 @contextmanager
-def whole_service(folder: Path, valkey: ValkeyServer) -> Iterator[Whole]:
-    """Run all parts on an empty database and store, with the tiny bundle."""
-    bundles = folder / "tiny-bundles"
-    tiny_bundle(bundles / "tiny")
+def whole_service(
+    folder: Path, valkey: ValkeyServer, *, bundles: Path | None = None
+) -> Iterator[Whole]:
+    """Run all parts on an empty database and store, with the tiny bundle or those of a folder."""
+    chosen: dict[str, Any] = {"bundles_dir": bundles}
+    if bundles is None:
+        chosen = {"bundles_dir": folder / "tiny-bundles", "bundle": "tiny"}
+        tiny_bundle(folder / "tiny-bundles" / "tiny")
     changes = {
-        "bundles_dir": bundles,
-        "bundle": "tiny",
+        **chosen,
         "broker_url": valkey.url,
         "worker_processes": 1,
         "batch_size": 4,

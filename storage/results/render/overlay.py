@@ -45,12 +45,15 @@ def draw_overlay(film: Grey, mask: Grey, heat: Grey) -> Colour:
     return np.vstack([picture, _notice(film.shape[1])])
 
 
-def draw_heatmap(heat: Grey, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+def draw_heatmap(
+    heat: Grey, box: tuple[int, int, int, int], *, fade: bool = False
+) -> NDArray[np.uint8]:
     """Draw the heat alone, to be laid over a film.
 
     Args:
         heat: (height, width), 0 to 255.
         box: The region that the classifier saw, in pixels; outside it the picture is transparent.
+        fade: Whether alpha inside it is the heat itself, or full.
 
     Returns:
         (height, width, 4), blue, green, red, alpha.
@@ -58,7 +61,7 @@ def draw_heatmap(heat: Grey, box: tuple[int, int, int, int]) -> NDArray[np.uint8
     x0, y0, x1, y1 = box
     picture = cv2.cvtColor(cv2.applyColorMap(heat, _COLOURS), cv2.COLOR_BGR2BGRA)
     picture[..., 3] = 0
-    picture[y0:y1, x0:x1, 3] = 255
+    picture[y0:y1, x0:x1, 3] = heat[y0:y1, x0:x1] if fade else 255
     return np.asarray(picture, np.uint8)
 
 

@@ -15,7 +15,20 @@ from referencing import Registry, Resource
 from tests.factories import films
 from tests.factories.services import Service, service
 
-UNDOCUMENTED = {"/", "/docs", "/jobs/{job_id}", "/openapi.json", "/static/{filename}"}
+UNDOCUMENTED = {
+    "/",
+    "/docs",
+    "/jobs",
+    "/jobs/{job_id}",
+    "/films/{item_id}",
+    "/models",
+    "/system",
+    "/language/{language}",
+    "/assets/{version}/texts/{language}.js",
+    "/assets/{version}/{name}",
+    "/openapi.json",
+    "/static/{filename}",
+}
 
 _BINARY = {"image/png", "application/vnd.apache.parquet", "application/zip"}
 

@@ -1,0 +1,212 @@
+// Choose, check, send: films in a form, many or large ones and archives in parts.
+
+import { get, post, send } from "./api.js";
+import { $, h, show } from "./dom.js";
+import { checked, chosen, dropped } from "./files.js";
+import { bytes, decimal, duration, number, percent, reason, t, word } from "./texts.js";
+import { fingerprint, forget, upload } from "./upload.js";
+import { zipOf } from "./zip.js";
+
+const FORM_BYTES = 32e6; // above it a break would cost more than packing does
+const SHOWN = 500;
+let limits = null;
+let files = [];
+let stopping = null;
+
+/* Limits */
+
+async function drawLimits() {
+  limits = await get("/v1/limits");
+  const row = (key, value) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value));
+  const left = (name, unit) => (limits.quotas[name] ? [row(`limits.${name}`, t("limits.left", { left: unit(limits.quotas[name].left), limit: unit(limits.quotas[name].limit) }))] : []);
+  $("limits").replaceChildren(
+    row("limits.kinds", "JPEG, PNG, DICOM"), row("limits.archives", "zip, tar, tar.gz, tar.zst"),
+    row("limits.film", bytes(limits.film.bytes)), row("limits.pixels", t("limits.megapixels", { n: decimal(limits.film.pixels / 1e6) })),
+    row("limits.archive", bytes(limits.upload.bytes)), row("limits.entries", number(limits.archive.entries)),
+    ...left("queued_films", number), ...left("open_jobs", number), ...left("stored_bytes", bytes));
+}
+
+/* What was chosen */
+
+async function choose(found) {
+  show(null);
+  if (stopping) return;
+  try {
+    limits ??= await get("/v1/limits");
+    $("chosen").hidden = false;
+    $("sent").hidden = true;
+    $("summary").textContent = t("submit.checking");
+    files = await checked(await found, limits);
+    $("name").placeholder = nameOf(good());
+    draw();
+    $("send").focus({ preventScroll: true });
+    $("chosen").scrollIntoView({ block: "nearest" });
+  } catch (error) { show(error); }
+}
+
+const good = () => files.filter((one) => !one.problem);
+const nameOf = (some) => (some.length === 1 ? some[0].name : t("submit.films_n", { n: number(some.length) }));
+
+function draw() {
+  const fine = good();
+  const size = fine.reduce((sum, { file }) => sum + file.size, 0);
+  const bad = files.length - fine.length;
+  $("summary").textContent = [t("submit.summary", { n: number(fine.length), size: bytes(size) }), bad ? t("submit.refused", { n: number(bad) }) : ""].filter(Boolean).join(" · ");
+  $("send").disabled = !fine.length;
+  // What needs a look comes first; more than some hundreds nobody reads.
+  const some = [...files.filter((one) => one.problem), ...fine].slice(0, SHOWN);
+  const rows = some.map((one) => {
+    one.state = h("span", { class: "state" });
+    tell(one, one.problem ? reason({ code: one.problem }) : word("kind", one.kind), one.problem ? "bad" : "");
+    return h("li", {}, h("span", { title: one.name }, one.name), h("span", { class: "size" }, bytes(one.file.size)), one.state);
+  });
+  if (files.length > SHOWN) rows.push(h("li", { class: "quiet" }, h("span", {}, t("submit.more_files", { n: number(files.length - SHOWN) }))));
+  $("file-list").firstElementChild.replaceChildren(...rows);
+}
+
+function tell(one, text, tone = "") {
+  if (!one.state || one.said === text + tone) return;
+  one.said = text + tone;
+  one.state.textContent = text;
+  one.state.className = `state ${tone}`;
+}
+
+/* Sending */
+
+async function sendAll() {
+  show(null);
+  const archives = good().filter(({ kind }) => kind === "archive").map((one) => [one]);
+  const films = good().filter(({ kind }) => kind !== "archive");
+  const groups = films.length ? [films, ...archives] : archives;
+  const meter = new Meter(groups.flat().reduce((sum, { file }) => sum + file.size, 0));
+  stopping = new AbortController();
+  $("sending").hidden = false;
+  $("options").hidden = true;
+  $("clear").hidden = true;
+  const jobs = [];
+  try {
+    for (const group of groups) {
+      jobs.push(await sendGroup(group, meter, groups.length === 1 ? $("name").value.trim() : ""));
+      meter.base += group.reduce((sum, { file }) => sum + file.size, 0);
+    }
+    await judged(jobs[0], groups[0]);
+    drawSent(jobs);
+    files = files.filter((one) => one.problem);
+  } catch (error) {
+    if (error.name !== "AbortError") show(error);
+    for (const one of good()) if (!one.arrived) tell(one, t("submit.stopped"));
+    files = files.filter((one) => !one.arrived || one.problem || !jobs.length);
+    $("options").hidden = false;
+  } finally {
+    stopping = null;
+    $("sending").hidden = true;
+    $("clear").hidden = false;
+  }
+}
+
+async function sendGroup(group, meter, name) {
+  const options = { name: (name || nameOf(group)).slice(-200), priority: $("priority").value };
+  const archive = group[0].kind === "archive";
+  const size = group.reduce((sum, { file }) => sum + file.size, 0);
+  const small = !archive && size <= Math.min(FORM_BYTES, limits.submission.bytes) && group.length <= limits.submission.films;
+  if (small) return sendForm(group, size, options, meter);
+  const print = await fingerprint(group);
+  meter.phase = archive ? "" : "pack";
+  const { blob, ends } = archive ? { blob: group[0].file, ends: [group[0].file.size] }
+    : await zipOf(group, { onread: (done) => { stopping.signal.throwIfAborted(); meter.set(done, t("submit.packing")); } });
+  meter.start();
+  const id = await upload(blob, {
+    filename: archive ? group[0].name : "films.zip", print, signal: stopping.signal,
+    onprogress: (done, arrived) => {
+      meter.set(Math.min(size, done));
+      if (archive) tell(group[0], done >= size ? t("submit.arrived") : percent(done / blob.size), done >= size ? "good" : "");
+      else group.forEach((one, at) => reached(one, arrived(at ? ends[at - 1] : 0, ends[at])));
+    },
+  });
+  const job = await post("/v1/jobs", { upload: id, ...options });
+  forget(print);
+  return job;
+}
+
+async function sendForm(group, size, options, meter) {
+  const form = new FormData();
+  for (const [key, value] of Object.entries(options)) form.append(key, value);
+  for (const { file, name } of group) form.append("films", file, name);
+  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  meter.start();
+  const { body } = await send("/v1/jobs", form, {
+    headers: { "Idempotency-Key": key }, signal: stopping.signal,
+    onprogress: (done) => {
+      meter.set(Math.min(done, size), done >= size ? t("submit.storing") : "");
+      let end = 0;
+      for (const one of group) { end += one.file.size; reached(one, done >= end); }
+    },
+  });
+  for (const one of group) reached(one, true);
+  return body;
+}
+
+function reached(one, whole) {
+  if (!whole || one.arrived) return;
+  one.arrived = true;
+  tell(one, t("submit.arrived"), "good");
+}
+
+// Rate and remaining time over what was sent since the start of the phase.
+class Meter {
+  constructor(total) { Object.assign(this, { total, base: 0 }); this.start(); }
+  start() { this.began = performance.now(); this.first = null; }
+  set(done, words = "") {
+    const at = this.base + done;
+    this.first ??= at;
+    const seconds = (performance.now() - this.began) / 1000;
+    const pace = (at - this.first) / Math.max(seconds, 0.001);
+    const share = Math.min(1, at / Math.max(1, this.total));
+    $("sending-bar").firstElementChild.style.width = `${share * 100}%`;
+    $("sending-bar").setAttribute("aria-valuenow", Math.round(share * 100));
+    const known = seconds > 1 && pace > 0 && !words;
+    $("sending-text").textContent = words || [t("submit.sending", { share: percent(share), done: bytes(at), total: bytes(this.total) }),
+      known ? `${bytes(pace)}/s` : "", known ? t("job.left", { time: duration((this.total - at) / pace) }) : ""].filter(Boolean).join(" · ");
+  }
+}
+
+/* What the service makes of each */
+
+async function judged(job, group) {
+  if (job.source === "archive") return;
+  let first = 0;
+  while (first < job.counts.total) {
+    const rows = await get(`/v1/jobs/${job.id}/rows?first=${first}&limit=1000`);
+    rows.seq.forEach((seq, at) => {
+      const one = group[seq];
+      if (!one) return;
+      if (rows.error_code[at]) tell(one, reason({ code: rows.error_code[at], reason: rows.error_reason[at] }), "bad");
+      else tell(one, t(rows.duplicate[at] ? "submit.duplicate" : "submit.taken"), "good");
+    });
+    first += 1000;
+  }
+}
+
+function drawSent(jobs) {
+  $("sent").hidden = false;
+  $("sent").replaceChildren(h("p", { role: "status" }, t("submit.sent", { n: number(jobs.length) })),
+    h("div", { class: "row" }, ...jobs.map((job) => h("a", { class: "button", href: `/jobs/${job.id}` }, t("submit.open", { name: job.name })))));
+  $("sent").querySelector("a").focus();
+  drawLimits().catch(() => {});
+}
+
+/* What the visitor does */
+
+$("files").addEventListener("change", (event) => { choose(chosen(event.target.files)); event.target.value = ""; });
+$("folder").addEventListener("change", (event) => { choose(chosen(event.target.files)); event.target.value = ""; });
+$("send").addEventListener("click", sendAll);
+$("stop").addEventListener("click", () => stopping?.abort());
+$("clear").addEventListener("click", () => { files = []; $("chosen").hidden = true; $("options").hidden = false; });
+for (const kind of ["dragenter", "dragover"]) addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
+addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("drop").classList.remove("over"); });
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  $("drop").classList.remove("over");
+  choose(dropped(event.dataTransfer));
+});
+drawLimits().catch(show);
