@@ -48,7 +48,7 @@ def checked_job_id(job_id: str) -> str:
 
 
 def checked_job_cursor(cursor: str | None) -> str | None:
-    """Return the cursor of a list of jobs, which is the id of its last one.
+    """Return the cursor of a list of jobs, or of found items, which is the id of its last one.
 
     Raises:
         InvalidParameter: It cannot be one.

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from api.conditional import Answer, conditional, tag_of
+from api.intake.names import clean_name
+from lungline.errors import InvalidParameter
 from storage.pages import Page
 
 T = TypeVar("T")
+
+
+def check_filters(query: Mapping[str, Any]) -> None:
+    """Refuse what is no filter of a list: left out, a misspelt one would list everything.
+
+    Args:
+        query: As its schema read it.
+
+    Raises:
+        InvalidParameter: The request has a parameter that the schema has not.
+    """
+    unknown = sorted(set(request.args) - set(query))
+    if unknown:
+        names = ", ".join(repr(clean_name(name)[:40]) for name in unknown[:5])
+        raise InvalidParameter(f"Unknown filter {names}. Known are {', '.join(sorted(query))}.")
 
 
 def page_answer(

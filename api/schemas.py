@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from apiflask import Schema
-from apiflask.fields import Boolean, Dict, Float, Integer, List, Nested, Raw, String
-from apiflask.validators import Length, OneOf, Range
+from apiflask.fields import AwareDateTime, Boolean, Dict, Float, Integer, List, Nested, Raw, String
+from apiflask.validators import Length, OneOf, Range, Regexp
 
 from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Priority
 
@@ -281,6 +283,31 @@ class JobPageQuery(PageQuery):
     """Which jobs."""
 
     status = String(load_default=None, validate=OneOf(_JOB_STATUSES))
+    name = String(
+        load_default=None,
+        validate=Length(max=200),
+        metadata={"description": "What the job is called, exactly."},
+    )
+    created_after = AwareDateTime(
+        load_default=None,
+        default_timezone=UTC,
+        metadata={"description": "ISO 8601; UTC where it names no offset."},
+    )
+
+
+class FindQuery(PageQuery):
+    """Which items of all jobs; at least one of the two."""
+
+    external_id = String(
+        load_default=None,
+        validate=Length(1, 200),
+        metadata={"description": "The id that the film was submitted with."},
+    )
+    study = String(
+        load_default=None,
+        validate=Regexp("[0-9a-f]{32}$", error="Must be a `study_hash`: 32 hexadecimal digits."),
+        metadata={"description": "A `study_hash`."},
+    )
 
 
 class JobQuery(Schema):

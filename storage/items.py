@@ -208,6 +208,37 @@ class Items:
             rows = connection.execute(_after(job_id, after, limit + 1, status)).all()
         return make_page(rows, limit, _item, lambda item: str(item.seq))
 
+    def find(
+        self,
+        tenant: str,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        external_id: str | None = None,
+        study_hash: str | None = None,
+    ) -> Page[Item]:
+        """List items of all jobs, newest first, by an index each; give one of the two at least.
+
+        Args:
+            tenant: Whose items.
+            limit: Most items to list.
+            cursor: `next_cursor` of the page before.
+            external_id: Only items with this id of the client.
+            study_hash: Only items of this study, as items tell it.
+        """
+        if external_id is None and study_hash is None:
+            raise ValueError("Items of all jobs are found by external id or study")
+        query = _select().where(ItemRow.tenant == tenant, _JOB_IS_THERE)
+        if external_id is not None:
+            query = query.where(ItemRow.external_id == external_id)
+        if study_hash is not None:
+            query = query.where(ItemRow.study_hash == study_hash)
+        if cursor is not None:
+            query = query.where(ItemRow.id < cursor)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(ItemRow.id.desc()).limit(limit + 1)).all()
+        return make_page(rows, limit, _item, lambda item: item.id)
+
     def stream(self, tenant: str, job_id: str) -> Iterator[Item]:
         """Yield all items of a job in their order, in bounded memory.
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
-from lungline.domain import JobStatus, Priority
+from lungline.domain import JobStatus, Priority, first_id
 from lungline.errors import IdempotencyConflict, JobNotFound, WrongState
 from storage import items as item_rows
 from storage import transitions
@@ -26,6 +26,8 @@ from storage.upserts import insert_missing
 
 # Rows that one transaction changes at most; the sweep does the rest in as large chunks.
 CHUNK_ROWS = 2_000
+# Ids are made by the clock of the API, `created_at` by that of the database.
+_CLOCKS_DIFFER_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +274,8 @@ class Jobs:
         limit: int,
         cursor: str | None = None,
         status: JobStatus | None = None,
+        name: str | None = None,
+        created_after: float | None = None,
     ) -> Page[Job]:
         """List jobs, newest first.
 
@@ -280,12 +284,18 @@ class Jobs:
             limit: Most jobs to list.
             cursor: `next_cursor` of the page before.
             status: Only jobs with this status.
+            name: Only jobs that are called exactly so.
+            created_after: Only jobs that were made after it, in seconds since the epoch.
         """
         query = self._select().where(JobRow.tenant == tenant, _THERE)
         if cursor is not None:
             query = query.where(JobRow.id < cursor)
         if status is not None:
             query = query.where(JobRow.status == status)
+        if name is not None:
+            query = query.where(JobRow.name == name)
+        if created_after is not None:
+            query = query.where(*_made_after(created_after))
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(JobRow.id.desc()).limit(limit + 1)).all()
         return make_page(rows, limit, _job, lambda job: job.id)
@@ -422,6 +432,12 @@ class Jobs:
             queue_position().label("position"),
             self._database.now().label("read_at"),
         )
+
+
+def _made_after(at: float) -> tuple[ColumnElement[bool], ...]:
+    """Jobs made after a time; ids begin with it, so their index leads to the young ones alone."""
+    first = max(0, int((at - _CLOCKS_DIFFER_SECONDS) * 1000))
+    return (JobRow.created_at > at, JobRow.id >= first_id(first))
 
 
 def queued_films(*columns: ColumnElement[Any]) -> AnySelect:

@@ -139,6 +139,7 @@ class JobRow(Base):
             name="counters",
         ),
         Index("ix_jobs_tenant_id", "tenant", "id"),
+        Index("ix_jobs_name", "tenant", "name", "id"),
         _partial(
             "ix_jobs_runnable",
             "priority",

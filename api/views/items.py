@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apiflask import APIBlueprint
 from flask import Response
 
 from api import schemas
 from api.access import needs
 from api.conditional import Answer, conditional, item_version, tag_of
-from api.context import checked_item_id, parts, tenant
-from api.documented import UNCHANGED, problems
+from api.context import checked_item_id, checked_job_cursor, parts, tenant
+from api.documented import UNCHANGED, Answers, problems
+from api.paging import check_filters, page_answer
 from api.wire import item_wire
 from lungline.domain import Scope
-from lungline.errors import ItemNotFound
+from lungline.errors import InvalidParameter, ItemNotFound
 
 items = APIBlueprint("items", __name__, url_prefix="/v1", tag="Items")
+
+# By reference: this address comes before those that the schema of an item is registered with.
+_FOUND: Answers = {
+    200: {
+        "description": "The items.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ItemPage"}}},
+    }
+}
 
 
 @items.get("/items/<item_id>")
@@ -25,3 +36,22 @@ def get_item(item_id: str) -> Answer | Response:
     """Tell where a film stands, and its findings once it was read. For research use only."""
     item = parts().repository.items.get(tenant(), checked_item_id(item_id))
     return conditional(tag_of(*item_version(item)), lambda: item_wire(item))
+
+
+@items.get("/items")
+@needs(Scope.READ)
+@items.input(schemas.FindQuery, location="query", arg_name="query")
+@items.doc(operation_id="findItems", responses=_FOUND | UNCHANGED | problems(InvalidParameter))
+def find_items(query: dict[str, Any]) -> Answer | Response:
+    """Find items of all jobs by their external id, their study or both; newest first."""
+    check_filters(query)
+    if query["external_id"] is None and query["study"] is None:
+        raise InvalidParameter("Name an external_id, a study, or both.")
+    page = parts().repository.items.find(
+        tenant(),
+        limit=query["limit"],
+        cursor=checked_job_cursor(query["cursor"]),
+        external_id=query["external_id"],
+        study_hash=query["study"],
+    )
+    return page_answer(page, item_wire, item_version)

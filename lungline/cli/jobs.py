@@ -20,6 +20,8 @@ lungline jobs
 
 lungline jobs --status failed --limit 100
 
+lungline jobs --name "night shift" --created-after 2026-01-01
+
 lungline jobs --json | jq -r .id
 """
 
@@ -27,6 +29,10 @@ lungline jobs --json | jq -r .id
 @app.command(epilog=EXAMPLES)
 def jobs(
     status: Annotated[JobStatus | None, typer.Option(help="Only jobs that stand there.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only jobs that are called exactly so.")] = None,
+    created_after: Annotated[
+        str | None, typer.Option(help="Only jobs made after this time (ISO 8601).")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most jobs to list.")] = 20,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each job as one line of JSON.")
@@ -35,7 +41,8 @@ def jobs(
 ) -> None:
     """List jobs, newest first: id, where it stands, name."""
     with connect(url) as client:
-        for job in islice(client.jobs(status=status), limit):
+        found = client.jobs(status=status, name=name, created_after=created_after)
+        for job in islice(found, limit):
             words = f"{job.id}  {describe(job)}" + (f"  ({job.name})" if job.name else "")
             text = json.dumps(job.wire) if as_json else words
             output().print(text, soft_wrap=True, markup=False)

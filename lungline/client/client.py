@@ -197,10 +197,32 @@ class LunglineClient:
         """Cancel a job: films that wait are not read; cancelling twice does no harm."""
         return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/cancel"))
 
-    def jobs(self, *, status: str | None = None) -> Iterator[Job]:
-        """Yield jobs, newest first, page by page."""
-        for wire in self._pages("/v1/jobs", status=status):
+    def jobs(
+        self,
+        *,
+        status: str | None = None,
+        name: str | None = None,
+        created_after: str | None = None,
+    ) -> Iterator[Job]:
+        """Yield jobs, newest first, page by page.
+
+        Args:
+            status: Only jobs that stand there.
+            name: Only jobs that are called exactly so.
+            created_after: Only jobs made after this time, as ISO 8601 text.
+        """
+        filters = {"status": status, "name": name, "created_after": created_after}
+        for wire in self._pages("/v1/jobs", **filters):
             yield Job.from_wire(wire)
+
+    def find(
+        self, *, external_id: str | None = None, study: str | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield items of all jobs by their external id, their `study_hash` or both, newest first.
+
+        One of the two must be given.
+        """
+        yield from self._pages("/v1/items", external_id=external_id, study=study)
 
     def pause(self, job_id: str) -> Job:
         """Pause a job: films that wait are not read until it is resumed."""

@@ -194,3 +194,51 @@ def test_cancelling(api: Service) -> None:
     assert answer.get_json()["status"] == "cancelled"
     assert answer.get_json()["counts"]["cancelled"] == 3
     assert api.read_all() == 0
+
+
+def test_jobs_are_found_by_name_and_time(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)), name="night & day")
+    other = api.job(("a.jpg", films.jpeg(1)))
+
+    def found(**query: str) -> list[str]:
+        answer = api.client.get("/v1/jobs", query_string=query)
+        assert answer.status_code == 200, answer.text
+        return [one["id"] for one in answer.get_json()["items"]]
+
+    assert found(name="night & day") == [job["id"]]
+    assert found(created_after="2020-01-01") == [other["id"], job["id"]]
+    assert found(created_after="2020-01-01T00:00:00+09:00", name="night & day") == [job["id"]]
+    assert found(created_after="2999-01-01T00:00:00Z") == []
+
+
+def test_items_are_found_by_external_id_and_study(api: Service) -> None:
+    film = films.dicom(1)
+    job = api.job(("a.dcm", film), external_id="A/17")
+    again = api.job(("a.dcm", film))
+    items = [api.client.get(one["links"]["items"]).get_json()["items"][0] for one in (again, job)]
+
+    found = api.client.get("/v1/items", query_string={"external_id": "A/17"}).get_json()
+    study = f"/v1/items?study={items[0]['study_hash']}"
+    first = api.client.get(f"{study}&limit=1")
+    second = api.client.get(first.headers["Link"].partition(">")[0].removeprefix("<"))
+
+    assert found == {"items": items[1:], "next": None}
+    assert first.get_json()["items"] + second.get_json()["items"] == items
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/jobs?nam=x", "Unknown filter 'nam'"),
+        ("/v1/jobs?created_after=yesterday", "created_after"),
+        ("/v1/items", "Name an external_id"),
+        ("/v1/items?external=x", "Unknown filter 'external'"),
+        ("/v1/items?study=HONG", "study"),
+        ("/v1/items?external_id=x&cursor=1", "cursor"),
+    ],
+)
+def test_what_is_no_filter_is_refused(path: str, told: str, api: Service) -> None:
+    answer = api.client.get(path)
+
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
+    assert told in answer.text

@@ -300,6 +300,15 @@ def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:
     ]
 
 
+def test_jobs_are_found_by_name_and_time(run: Run) -> None:
+    with scripted(Answer({"items": [], "next": None})) as service:
+        asked = ("jobs", "--name", "night shift", "--created-after", "2026-01-01")
+        assert run(*asked, url=service.url).exit_code == 0
+
+    (request,) = service.seen
+    assert request.path == "/v1/jobs?name=night+shift&created_after=2026-01-01"
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [
