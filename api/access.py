@@ -13,8 +13,15 @@ from flask import Flask, current_app, g, request
 
 from api.caller import ANYBODY, Caller
 from api.context import parts
+from api.rates import Rates
 from lungline.domain import Scope
-from lungline.errors import KeyMissing, KeysNeeded, ScopeMissing
+from lungline.errors import (
+    KeyInvalid,
+    KeyMissing,
+    KeysNeeded,
+    ScopeMissing,
+    TooManyRequests,
+)
 from lungline.settings import Settings
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -67,6 +74,10 @@ def check_declared(app: Flask) -> None:
 
 def register_access(app: Flask, settings: Settings) -> None:
     """Find out for every request who asks, and refuse who may not."""
+    asked, refused = (
+        Rates(settings.max_requests_per_minute),
+        Rates(settings.max_refusals_per_minute),
+    )
 
     def check() -> None:
         if request.endpoint is None or request.method == "OPTIONS":
@@ -74,10 +85,11 @@ def register_access(app: Flask, settings: Settings) -> None:
         wanted = scopes_of(current_app, request.endpoint)
         if settings.keys_needed:
             if wanted:
-                g.caller = _key_holder()
+                g.caller = _counted(refused)
+                _within(asked.take(str(g.caller.key_id)))
                 _check_scope(g.caller, wanted)
             return
-        if any(name in request.headers for name in _FORWARDED):
+        if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
             raise KeysNeeded(
                 "The service runs without keys, for its own machine only, and this request came "
                 "through a proxy. Its operator must set LUNGLINE_AUTH=keys."
@@ -85,6 +97,24 @@ def register_access(app: Flask, settings: Settings) -> None:
         g.caller = ANYBODY
 
     app.before_request(check)
+
+
+def _counted(refused: Rates) -> Caller:
+    """Who holds the key; an address from which wrong ones come gets no answer for a while."""
+    address = request.remote_addr or ""
+    _within(refused.look(address))
+    try:
+        return _key_holder()
+    except KeyInvalid:
+        refused.take(address)
+        raise
+
+
+def _within(seconds: int) -> None:
+    if seconds:
+        error = TooManyRequests(f"Too many requests; the next is answered in {seconds} s.")
+        error.retry_after = seconds
+        raise error
 
 
 def _key_holder() -> Caller:

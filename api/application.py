@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import lungline
 from api.access import check_declared, register_access
@@ -86,5 +87,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
         app.register_blueprint(blueprint)
     check_declared(app)
     configure_openapi(app)
+    if hops := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)
     app.wsgi_app = IdleLimit(app.wsgi_app, settings.client_idle_seconds)
     return app  # type: ignore[no-any-return]

@@ -32,6 +32,10 @@ graceful_timeout = 20
 keepalive = 15
 limit_request_line = 8190  # metadata of a raw body stands in the query
 proc_name = "lungline-api"
+# Who asks, and by what, the application decides (LUNGLINE_TRUSTED_PROXIES): gunicorn would believe
+# anybody on this machine.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
 # The application logs each request without names or query (api/trace.py).
 accesslog = None
 # gunicorn 25 and newer would open a socket in the home folder.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 
 def content_policy(connect: str = "") -> str:
@@ -25,7 +25,9 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+_TLS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
 
 
 def register_headers(app: Flask) -> None:
@@ -34,6 +36,8 @@ def register_headers(app: Flask) -> None:
     def add(response: Response) -> Response:
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
+        if request.is_secure:
+            response.headers.setdefault(*_TLS_ONLY)
         return response
 
     app.after_request(add)

@@ -21,6 +21,7 @@ from lungline.errors import (
     KeysNeeded,
     LunglineError,
     ScopeMissing,
+    TooManyRequests,
 )
 
 DESCRIPTION = (
@@ -197,7 +198,7 @@ KEY_SCHEME = {
 }
 _EVERYWHERE = problems(HostNotAllowed, LunglineError, DatabaseUnavailable)
 _WITHOUT_KEYS = problems(KeysNeeded)
-_WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded)
+_WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded, TooManyRequests)
 
 
 def configure_openapi(app: APIFlask) -> None:

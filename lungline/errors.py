@@ -160,6 +160,22 @@ class KeysNeeded(ClientError):
     title = "The service takes no requests from elsewhere"
 
 
+class AddressRefused(ClientError):
+    """An address that the service is asked to call is not a public one."""
+
+    code = "address_refused"
+    status = 422
+    title = "The service does not call this address"
+
+
+class TooManyRequests(ClientError):
+    """The caller asks more often than it may."""
+
+    code = "too_many_requests"
+    status = 429
+    title = "The caller asks too often"
+
+
 class HostNotAllowed(ClientError):
     """The request is addressed to a host name that is not this service's."""
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,6 +20,9 @@ from lungline.errors import ConfigurationError
 
 MIB = 1024 * 1024
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
+
+
+_SECRETS_DIR = Path("/run/secrets")
 
 
 class Settings(BaseSettings):
@@ -64,7 +67,24 @@ class Settings(BaseSettings):
     auth: Literal["auto", "keys", "none"] = Field(
         "auto",
         description="`keys`: each request needs an API key; `none`: nobody needs one, and the API "
-        "binds loopback only; `auto`: `none` on loopback, `keys` elsewhere.",
+        "binds loopback only; `auto`: `none` on loopback without proxies, else `keys`.",
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        description="Proxies in front of the API, each of which adds to X-Forwarded-For, -Proto "
+        "and -Host; 0: nobody's such headers are believed.",
+    )
+    max_requests_per_minute: int = Field(
+        3_000,
+        gt=0,
+        description="Requests of one API key in a minute, in each gunicorn worker; 429 above it.",
+    )
+    max_refusals_per_minute: int = Field(
+        30,
+        gt=0,
+        description="Requests from one address whose key is refused, in each gunicorn worker; 429 "
+        "for all from there above it.",
     )
     api_processes: int = Field(1, ge=1, description="gunicorn worker processes.")
     api_threads: int = Field(8, ge=1, description="Threads in each gunicorn worker.")
@@ -279,7 +299,9 @@ class Settings(BaseSettings):
     @property
     def keys_needed(self) -> bool:
         """Whether requests need an API key."""
-        return self.auth == "keys" or (self.auth == "auto" and not is_loopback(self.api_host))
+        if self.auth == "auto":
+            return bool(self.trusted_proxies) or not is_loopback(self.api_host)
+        return self.auth == "keys"
 
     @property
     def sqlalchemy_url(self) -> str:
@@ -316,6 +338,19 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def secrets_of(settings: Settings) -> list[str]:
+    """The secrets among the settings, those inside addresses too, to be kept out of logs."""
+    found = []
+    for name in type(settings).model_fields:
+        value = getattr(settings, name)
+        if isinstance(value, SecretStr):
+            found.append(value.get_secret_value())
+    for url in (settings.database_url, settings.broker_url):
+        if (password := urlsplit(url).password) is not None:
+            found.append(unquote(password))
+    return found
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment.
 
@@ -325,8 +360,10 @@ def load_settings(**overrides: object) -> Settings:
     Raises:
         ConfigurationError: A setting has a value that cannot be used; the message names it.
     """
+    # Where container engines put secrets, as files named `lungline_s3_secret_key` and so on.
+    secrets = _SECRETS_DIR if _SECRETS_DIR.is_dir() else None
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        return Settings(_secrets_dir=secrets, **overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["LUNGLINE", *(str(part).upper() for part in first["loc"])])

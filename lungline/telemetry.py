@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import structlog
 from structlog.stdlib import BoundLogger
 
-from lungline.settings import Settings
+from lungline.redaction import Redactor
+from lungline.settings import Settings, secrets_of
 
 
 def configure_logging(settings: Settings, part: str) -> None:
@@ -29,6 +30,7 @@ def configure_logging(settings: Settings, part: str) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        Redactor(secrets_of(settings)),
     ]
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
@@ -45,7 +47,12 @@ def configure_logging(settings: Settings, part: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            # The text of a library's line is put together after the chain above.
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                Redactor(secrets_of(settings)),
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()

@@ -5,11 +5,11 @@ import sys
 
 if sys.platform != "win32":  # the service runs on Linux and macOS, its clients everywhere
     from lungline.cli import up
-from lungline.cli import submit, status, jobs, results, entries
+from lungline.cli import submit, watch, status, jobs, results, entries, show
 from lungline.cli import retry, pause, resume, change, cancel, delete, keys
 
 if sys.platform != "win32":
-    from lungline.cli import demo
+    from lungline.cli import demo, doctor
 from lungline.cli.app import app as commands
 
 

@@ -11,7 +11,8 @@ from typer.core import TyperGroup
 
 import lungline
 from lungline.cli.console import one_line, tell, tell_error
-from lungline.cli.exits import EXIT_CODES_HELP, ExitCode, exit_code_of
+from lungline.cli.exits import EXIT_CODES_HELP, ExitCode, exit_code_of, remedy
+from lungline.cli.interrupts import tell_interrupt
 from lungline.errors import LunglineError
 from lungline.settings import load_settings
 
@@ -29,14 +30,15 @@ class Commands(TyperGroup):
             tell_error(error)
             raise typer.Exit(exit_code_of(error)) from None
         except KeyboardInterrupt as error:
+            tell_interrupt(error)
             # A signal's own number where it is known: 130 for Ctrl-C, 143 for SIGTERM.
             raise typer.Exit(128 + getattr(error, "number", 2)) from None
         except BrokenPipeError:
             _leave_pipe()
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""
-            tell(f"lungline: {where}{error.strerror or error}", style="red")
-            raise typer.Exit(ExitCode.SERVICE) from None
+            tell(f"lungline: {where}{error.strerror or error}{remedy(error)}", style="red")
+            raise typer.Exit(ExitCode.MACHINE) from None
         except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
             _unexpected(error)
 
@@ -68,7 +70,6 @@ def _version(wanted: bool) -> None:
 app = typer.Typer(
     name="lungline",
     cls=Commands,
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

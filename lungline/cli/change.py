@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from lungline.cli.app import app
-from lungline.cli.console import output
-from lungline.cli.ending import describe
+from lungline.cli.printing import JsonOption, print_job
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
 from lungline.cli.submit import PriorityName
@@ -26,9 +25,10 @@ def change(
     job_id: JobArgument,
     priority: Annotated[PriorityName | None, typer.Option(help="Which jobs go first.")] = None,
     name: Annotated[str | None, typer.Option(help="What people call the job.")] = None,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Change a job's priority or name."""
     with connect(url) as client:
         job = client.change(job_id, name=name, priority=priority)
-    output().print(describe(job), soft_wrap=True, markup=False)
+    print_job(job, as_json)

@@ -8,6 +8,7 @@ import typer
 
 from lungline.cli.app import app
 from lungline.cli.console import tell
+from lungline.cli.printing import JsonOption, json_line, print_words
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
 
@@ -23,6 +24,7 @@ lungline delete 019ab3c1f2e47d0f8b1c2d3e4f506172 --yes
 def delete(
     job_id: JobArgument,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Delete an ended job for ever: its findings, and films that no other job has."""
@@ -30,4 +32,7 @@ def delete(
         typer.confirm(f"Delete job {job_id} with its films and findings, for ever?", abort=True)
     with connect(url) as client:
         client.delete(job_id)
-    tell(f"Deleted job {job_id}")
+    if as_json:
+        print_words(json_line({"deleted": job_id}))
+    else:
+        tell(f"Deleted job {job_id}")

@@ -16,6 +16,7 @@ from lungline.cli.console import output, tell
 from lungline.cli.ending import tell_end
 from lungline.cli.exits import ExitCode
 from lungline.cli.findings import Findings, read_findings, show_findings
+from lungline.cli.printing import JsonOption, print_job, print_words
 from lungline.cli.progress import show_reading
 from lungline.cli.results import save_results
 from lungline.cli.service import page_address
@@ -52,6 +53,7 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the API; 0: a free one.")
     ] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Start the service, read films, show what was found and where to look at it.
 
@@ -66,9 +68,15 @@ def demo(
         with open_stack(settings) as supervisor:
             try:
                 await_ready(supervisor)
-                found, page = _read(supervisor, inputs, results, synthetic=films is None)
+                job, found = _read(supervisor, inputs, results)
+                if as_json:
+                    print_job(job, as_json)
+                else:
+                    _show(supervisor, job, found, synthetic=films is None)
                 if not once:
-                    output().print(f"Look at it: {page}", soft_wrap=True, markup=False)
+                    page = page_address(supervisor.plan.settings.url, job.id)
+                    say = tell if as_json else print_words
+                    say(f"Look at it: {page}")
                     tell(f"The service stays up until Ctrl-C; its data is in {folder}")
                     watch(supervisor)
             except Interrupted as signal:
@@ -105,20 +113,17 @@ def _check_results(path: Path | None) -> None:
         raise InputUnusable(f"{path}: there is no folder {path.parent}")
 
 
-def _read(
-    supervisor: Supervisor, inputs: Inputs, results: Path | None, *, synthetic: bool
-) -> tuple[Findings, str]:
-    """Submit, wait, show; returns what was found, and the address of the job's page."""
+def _read(supervisor: Supervisor, inputs: Inputs, results: Path | None) -> tuple[Job, Findings]:
+    """Submit and wait; returns the job and what was found."""
     url = supervisor.plan.settings.url
     with LunglineClient(url) as client:
         (job,) = submit_all(client, inputs, JobOptions())
         job = show_reading(client.watch(job.id))
         with client.results(job.id, "ndjson") as pieces:
             findings = read_findings(pieces)
-        _show(supervisor, job, findings, synthetic=synthetic)
         if results:
             save_results(client, job.id, results)
-    return findings, page_address(url, job.id)
+    return job, findings
 
 
 def _show(supervisor: Supervisor, job: Job, findings: Findings, *, synthetic: bool) -> None:

@@ -105,11 +105,12 @@ def _cells(row: Row) -> tuple[Text, Text]:
     if row.get("in_distribution") is False:
         # What the networks say of such a picture means nothing; the label stays, so that nobody
         # thinks it was not read.
-        return finding.append(f"\n{_spaced(OUT)}", "yellow"), _bar(probability)
-    return finding, _bar(probability)
+        return finding.append(f"\n{_spaced(OUT)}", "yellow"), bar(probability)
+    return finding, bar(probability)
 
 
-def _bar(probability: float) -> Text:
+def bar(probability: float) -> Text:
+    """A probability as number and bar."""
     full = round(probability * BAR_CELLS)
     bar = Text("█" * full, "cyan").append("░" * (BAR_CELLS - full), "dim")
     return Text(f"{probability:.3f} ").append_text(bar)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from lungline.cli.app import app
-from lungline.cli.console import output
-from lungline.cli.ending import describe
+from lungline.cli.printing import JsonOption, print_job
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
 
@@ -15,8 +14,8 @@ lungline pause 019ab3c1f2e47d0f8b1c2d3e4f506172
 
 
 @app.command(epilog=EXAMPLES)
-def pause(job_id: JobArgument, url: UrlOption = None) -> None:
+def pause(job_id: JobArgument, as_json: JsonOption = False, url: UrlOption = None) -> None:
     """Pause a job: films that wait are not read until it is resumed."""
     with connect(url) as client:
         job = client.pause(job_id)
-    output().print(describe(job), soft_wrap=True, markup=False)
+    print_job(job, as_json)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -15,8 +11,10 @@ import typer
 
 from lungline.cli.app import app
 from lungline.cli.console import tell
+from lungline.cli.interrupts import interruptible
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
+from lungline.cli.whole_file import whole_file
 from lungline.client import LunglineClient, ResultsFormat
 
 EXAMPLES = """Examples:
@@ -53,11 +51,14 @@ def results(
         Path | None,
         typer.Option("--output", "-o", help="File to write; without it, standard output."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format ndjson.")] = False,
     url: UrlOption = None,
 ) -> None:
     """Write a job's findings, one line a film. Films that are not read yet are there too."""
+    kind = FormatName.NDJSON if as_json else kind
     chosen = kind.value if kind else format_of(path)
-    with connect(url) as client:
+    kept = "the findings are not whole" if path is None else f"{path} stays as it was"
+    with connect(url) as client, interruptible(f"{kept}; give the command again"):
         if path is None:
             _copy(client, job_id, chosen, sys.stdout.buffer)
         else:
@@ -73,7 +74,7 @@ def save_results(
     client: LunglineClient, job_id: str, path: Path, kind: ResultsFormat | None = None
 ) -> None:
     """Write a job's findings into a file: all of them, or the file stays as it was."""
-    with _whole_file(path) as file:
+    with whole_file(path) as file:
         _copy(client, job_id, kind or format_of(path), file)
     tell(f"Wrote the findings to {path}")
 
@@ -83,27 +84,3 @@ def _copy(client: LunglineClient, job_id: str, kind: ResultsFormat, target: Bina
         for piece in pieces:
             target.write(piece)
     target.flush()
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write beside `path`, and take its place when all is written."""
-    if path.exists() and not path.is_file():  # such as /dev/stdout
-        with path.open("wb") as file:
-            yield file
-        return
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

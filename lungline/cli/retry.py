@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from lungline.cli.app import app
-from lungline.cli.console import amount, output, tell
-from lungline.cli.ending import describe, exit_code_of_job
+from lungline.cli.console import amount, tell
+from lungline.cli.ending import exit_code_of_job
+from lungline.cli.interrupts import interruptible, reading_goes_on
+from lungline.cli.printing import JsonOption, print_job
 from lungline.cli.progress import show_reading
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
@@ -26,6 +28,7 @@ def retry(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Wait until the job has ended.")
     ] = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Read the films of an ended job that failed again; findings that are there stay."""
@@ -34,7 +37,8 @@ def retry(
         tell(f"Reading {amount(retried.retried, 'film')} again")
         if retried.refused:
             tell(f"Left as they are, refused when they came: {amount(retried.refused, 'film')}")
-        job = show_reading(client.watch(job_id, away_once())) if watch else retried.job
-    output().print(describe(job), soft_wrap=True, markup=False)
+        with interruptible(reading_goes_on(job_id)):
+            job = show_reading(client.watch(job_id, away_once())) if watch else retried.job
+    print_job(job, as_json)
     if watch:
         raise typer.Exit(exit_code_of_job(job))

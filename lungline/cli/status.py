@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 import typer
 
 from lungline.cli.app import app
-from lungline.cli.console import output
 from lungline.cli.ending import describe, exit_code_of_job
+from lungline.cli.interrupts import interruptible, reading_goes_on
+from lungline.cli.printing import JsonOption, json_line, print_words
 from lungline.cli.progress import pace, show_reading
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.submitting import away_once
@@ -30,14 +30,15 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Wait until the job has ended.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the job as JSON.")] = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Tell where a job stands. With --watch, exit code 3 when not every film was read."""
-    with connect(url) as client:
-        job = show_reading(client.watch(job_id, away_once())) if watch else client.job(job_id)
+    with connect(url) as client, interruptible(reading_goes_on(job_id) if watch else ""):
+        job = client.job(job_id)  # a service that was never there is not waited for
+        if watch:
+            job = show_reading(client.watch(job_id, away_once()))
     words = ", ".join(filter(None, (describe(job), pace(job))))
-    text = json.dumps(job.wire) if as_json else words
-    output().print(text, soft_wrap=True, markup=False)
+    print_words(json_line(job.wire) if as_json else words)
     if watch:
         raise typer.Exit(exit_code_of_job(job))

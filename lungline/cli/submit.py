@@ -13,6 +13,7 @@ from lungline.cli.app import app
 from lungline.cli.console import output, tell
 from lungline.cli.ending import exit_code_of_job, tell_end
 from lungline.cli.exits import ExitCode
+from lungline.cli.interrupts import interruptible, reading_goes_on
 from lungline.cli.progress import show_reading
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.submitting import (
@@ -36,6 +37,10 @@ lungline submit films/ --json | jq -r .id
 
 lungline submit film.dcm --external-id A-17/0001 --film-metadata '{"age": 3}'
 """
+SENDING_BROKEN = (
+    "what was told as sent is a job, the rest is not; the same command again sends parts that are "
+    "missing"
+)
 
 
 class PriorityName(StrEnum):
@@ -102,17 +107,19 @@ def submit(
     )
     check_single(inputs, options)
     with connect(url) as client:
-        jobs = list(submit_all(client, inputs, options))
+        with interruptible(SENDING_BROKEN):
+            jobs = list(submit_all(client, inputs, options))
         ended = [_follow(client, job) if watch else job for job in jobs]
     for job in ended:
         output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True, markup=False)
     if watch:
         raise typer.Exit(max((exit_code_of_job(job) for job in ended), default=ExitCode.DONE))
     if not as_json:
-        tell(f"Follow with: lungline status {jobs[0].id} --watch", style="dim")
+        tell(f"Follow with: lungline watch {jobs[0].id}", style="dim")
 
 
 def _follow(client: LunglineClient, job: Job) -> Job:
-    last = show_reading(client.watch(job.id, away_once()))
+    with interruptible(reading_goes_on(job.id)):
+        last = show_reading(client.watch(job.id, away_once()))
     tell_end(last)
     return last

@@ -25,6 +25,7 @@ from lungline.client.transport import Body, Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 from lungline.domain import Scope
 
+PictureKind = Literal["film", "mask", "heatmap", "overlay"]
 ResultsFormat = Literal["csv", "ndjson", "parquet"]
 Sent = Callable[[int], None]
 Note = Callable[[str], None]
@@ -126,6 +127,11 @@ class LunglineClient:
     ) -> None:
         """Close the connections."""
         self._transport.close()
+
+    @property
+    def url(self) -> str:
+        """Where the service is."""
+        return self._transport.url
 
     def submit_films(
         self,
@@ -240,11 +246,28 @@ class LunglineClient:
         """Delete an ended job for ever, with its films, unless other jobs have them too."""
         self._transport.delete(_job_path(job_id))
 
+    def item(self, item_id: str) -> Mapping[str, Any]:
+        """Ask where a film stands, and for its findings once it was read."""
+        return dict(self._transport.get(_item_path(item_id)))
+
+    def picture(self, item_id: str, kind: PictureKind, size: int = 1024) -> bytes:
+        """Draw a picture of a film, as PNG.
+
+        Args:
+            item_id: Which film.
+            kind: `film`, `mask`, `heatmap` or `overlay`; all but the first once it was read.
+            size: Longest side in pixels, 16 to 4,096; a smaller film is not enlarged.
+        """
+        with self._transport.stream(f"{_item_path(item_id)}/{kind}", size=size) as response:
+            return response.read()
+
+    def readiness(self) -> dict[str, Any]:
+        """Ask whether the service is ready, and which of its parts are down."""
+        return dict(self._transport.get("/readyz"))
+
     def failures(self, item_id: str) -> list[Mapping[str, Any]]:
         """List how an item failed before it was retried."""
-        if not item_id.isalnum():
-            raise InputUnusable(f"{item_id!r} is no item id: those have 32 hexadecimal digits")
-        return list(self._transport.get(f"/v1/items/{item_id}/failures")["items"])
+        return list(self._transport.get(f"{_item_path(item_id)}/failures")["items"])
 
     def change(self, job_id: str, *, name: str | None = None, priority: str | None = None) -> Job:
         """Change what a job is called, or which jobs come before it; None leaves it as it is."""
@@ -340,6 +363,12 @@ def _job_path(job_id: str) -> str:
     if not job_id.isalnum():  # it becomes part of an address
         raise InputUnusable(f"{job_id!r} is no job id: those have 32 hexadecimal digits")
     return f"/v1/jobs/{job_id}"
+
+
+def _item_path(item_id: str) -> str:
+    if not item_id.isalnum():
+        raise InputUnusable(f"{item_id!r} is no item id: those have 32 hexadecimal digits")
+    return f"/v1/items/{item_id}"
 
 
 def _file_body(path: Path, sent: Sent) -> Body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,11 +21,13 @@ class Answer:
         body: JSON, or bytes as they are.
         status: HTTP status; 0 closes the connection without a word.
         headers: Further headers.
+        first: Done before it is said.
     """
 
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    first: Callable[[], object] = lambda: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         script.seen.append(Seen(self.command, self.path, dict(self.headers), body))
         answer = script.answers.pop(0) if len(script.answers) > 1 else script.answers[0]
         self.close_connection = True
+        answer.first()
         if not answer.status:
             return
         is_raw = isinstance(answer.body, bytes)

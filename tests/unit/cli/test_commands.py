@@ -24,8 +24,8 @@ SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
-    *("up", "submit", "status", "jobs", "results", "entries", "retry"),
-    *("pause", "resume", "change", "cancel", "delete", "keys", "demo"),
+    *("up", "submit", "watch", "status", "jobs", "results", "entries", "show", "retry"),
+    *("pause", "resume", "change", "cancel", "delete", "keys", "demo", "doctor"),
 )
 
 Run = Callable[..., Result]
@@ -179,9 +179,9 @@ def test_results_into_a_folder_that_is_not_there(run: Run, tmp_path: Path) -> No
     with scripted(Answer(b"x\n")) as service:
         result = run("results", JOB_ID, "-o", tmp_path / "absent" / "f.csv", url=service.url)
 
-    assert result.exit_code == 1
+    assert result.exit_code == 4
     assert result.stderr.startswith("lungline: ")
-    assert "No such file or directory" in result.stderr
+    assert "No such file or directory; make that folder first" in result.stderr
 
 
 def test_cancel_tells_what_became_of_the_job(run: Run) -> None:

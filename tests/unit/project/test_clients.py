@@ -24,8 +24,8 @@ import sys
 import lungline.cli, lungline.client, lungline.settings
 from typer.testing import CliRunner
 from lungline.cli.app import app
-commands = "up submit status jobs results retry pause resume change cancel delete keys demo"
-for command in commands.split():
+commands = "up submit watch status jobs results show retry pause resume change cancel delete keys"
+for command in [*commands.split(), "demo", "doctor"]:
     assert CliRunner().invoke(app, [command, "--help"]).exit_code == 0, command
 print(" ".join({name.partition(".")[0] for name in sys.modules}))
 """

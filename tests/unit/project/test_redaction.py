@@ -1,0 +1,71 @@
+"""Secrets do not reach the log, whoever puts them there."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from lungline.redaction import HIDDEN, Redactor
+from lungline.settings import Settings
+from lungline.telemetry import configure_logging, get_logger
+
+KEY = "lungline_" + "0a" * 16 + "_" + "Zz-_" * 10 + "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        (f"got {KEY}.", "Zz-_"),
+        ("Authorization: Bearer abc.def", "abc.def"),
+        ("postgresql://lungline:hunter2@db/lungline failed", "hunter2"),
+        ("redis://:hunter2@broker:6379/0", "hunter2"),
+        ("PUT https://s3/x?X-Amz-Signature=beef&X-Amz-Date=1", "beef"),
+        ("PUT /v1/uploads/0/parts/1?expires=1&signature=beef", "beef"),
+        ("it is s3cr3t-value here", "s3cr3t-value"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden(text: str, hidden: str) -> None:
+    said = Redactor(["s3cr3t-value", "no"]).text(text)
+    assert hidden not in said
+    assert HIDDEN in said
+    assert len(said) > len(HIDDEN), "the rest stays"
+
+
+@pytest.mark.parametrize(
+    "text", ["no secret", "http://127.0.0.1:8570/v1/jobs", "a@b.example", "12:34:56 bearer", ""]
+)
+def test_the_rest_stays(text: str) -> None:
+    assert Redactor(["s3cr3t-value", "no"]).text(text) == text
+
+
+@pytest.fixture
+def _restored() -> Iterator[None]:
+    """Leave logging as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.usefixtures("_restored")
+def test_no_line_of_any_library_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
+    database = "postgresql://lungline:hunter2@db/x"
+    configure_logging(Settings(s3_secret_key="s3cr3t-value", database_url=database), "test")
+    try:
+        raise ValueError(f"{database}: s3cr3t-value")
+    except ValueError:
+        get_logger("ours").warning("failed", exc_info=True, nested={"key": [KEY]})
+        logging.getLogger("theirs").exception("cannot reach %s", "redis://:hunter2@b/0")
+    said = capsys.readouterr().err
+    for secret in ("hunter2", "s3cr3t-value", "Zz-_"):
+        assert secret not in said
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert [line["logger"] for line in lines] == ["ours", "theirs"]
+    assert all("Traceback" in line["exception"] for line in lines)
