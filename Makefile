@@ -62,6 +62,10 @@ format: $(VENV)/.dev ## Put the code into its standard form
 test: lint ## Run every test, two at a time, the quick ones first: ARGS='-k name' for some
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: audit
+audit: $(VENV)/.dev ## Compare the installed packages with known vulnerabilities (needs the internet)
+	@$(BIN)/python -m pip_audit --progress-spinner off --skip-editable --local
+
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## Run the quick tests only
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
