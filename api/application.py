@@ -9,6 +9,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import lungline
 from api.access import check_declared, register_access
+from api.audit import register_audit
 from api.compression import register_compression
 from api.context import EXTENSION
 from api.cors import register_cors
@@ -19,6 +20,7 @@ from api.openapi import configure_openapi
 from api.parts import Parts
 from api.problems import register_problems
 from api.trace import IdleLimit, register_trace
+from api.views.audit import audit
 from api.views.control import control
 from api.views.docs import docs
 from api.views.events import events
@@ -49,6 +51,7 @@ _BLUEPRINTS = (
     rows,
     pictures,
     keys,
+    audit,
     health,
     system,
     metrics,
@@ -83,6 +86,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_guard(app, settings)
     register_cors(app, settings)
     register_access(app, settings)
+    register_audit(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     check_declared(app)

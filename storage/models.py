@@ -105,6 +105,21 @@ class ApiKeyRow(Base):
     last_used_at: Mapped[float | None]
 
 
+class AuditRow(Base):
+    """Who did what; rows are only ever added, and outlive what they tell of."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_tenant_id", "tenant", "id"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(ROW_NUMBER, primary_key=True, autoincrement=True)
+    at: Mapped[float]
+    tenant: Mapped[str] = mapped_column(PlainText(64))
+    key_id: Mapped[str | None] = mapped_column(ID)
+    action: Mapped[str] = mapped_column(PlainText(32))
+    target: Mapped[str | None] = mapped_column(PlainText(64))
+    request_id: Mapped[str] = mapped_column(PlainText(64))
+
+
 class FilmRow(Base):
     """A stored picture; it owns the object under `object_key`."""
 

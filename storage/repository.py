@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from storage.audit import Audit
 from storage.claims import Claims
 from storage.control import Control
 from storage.database import Database
@@ -38,6 +39,7 @@ class Repository:
         uploads: Archives that come in parts.
         quotas: What tenants may have, and have.
         keys: Who may ask at all.
+        audit: Who did what.
     """
 
     def __init__(
@@ -64,3 +66,4 @@ class Repository:
         self.events = Events(database)
         self.uploads = Uploads(database, self.quotas.limits)
         self.keys = Keys(database)
+        self.audit = Audit(database)

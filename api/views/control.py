@@ -10,6 +10,7 @@ from apiflask.validators import Length, OneOf
 
 from api import schemas
 from api.access import needs
+from api.audit import audited
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import problems
 from api.intake.parameters import check_interactive, checked_name
@@ -24,6 +25,7 @@ from lungline.errors import (
     NothingToRetry,
     WrongState,
 )
+from storage.audit import Action
 from storage.jobs import Job
 
 control = APIBlueprint("control", __name__, url_prefix="/v1", tag="Jobs")
@@ -130,6 +132,7 @@ def retry_job(job_id: str) -> Answer:
 
 @control.delete("/jobs/<job_id>")
 @needs(Scope.SUBMIT)
+@audited(Action.JOB_DELETED)
 @control.output({}, status_code=204)
 @control.doc(operation_id="deleteJob", responses=_REFUSALS)
 def delete_job(job_id: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from flask import Response, request
 
 from api import schemas
 from api.access import needs
+from api.audit import audited
 from api.conditional import Answer, conditional, item_version, job_tag, known
 from api.context import checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
@@ -17,6 +18,7 @@ from api.waiting import client_gone, look_until
 from api.wire import entry_wire, eta_seconds, films_per_second, item_wire, job_wire
 from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Scope
 from lungline.errors import CrossSite, InvalidParameter, JobNotFound, WrongState
+from storage.audit import Action
 from storage.jobs import Job
 
 jobs = APIBlueprint("jobs", __name__, url_prefix="/v1", tag="Jobs")
@@ -68,6 +70,7 @@ def get_job(job_id: str, query: dict[str, Any]) -> Answer | Response:
 
 @jobs.get("/jobs/<job_id>/items")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @jobs.input(schemas.ItemPageQuery, location="query", arg_name="query")
 @jobs.output(schemas.ItemPage)
 @jobs.doc(operation_id="listItems", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))

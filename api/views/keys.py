@@ -10,6 +10,7 @@ from apiflask.validators import Length, OneOf, Range, Regexp
 from flask import Response
 
 from api.access import needs
+from api.audit import audit_target, audited
 from api.conditional import Answer
 from api.context import checked_job_cursor, checked_key_id, parts, tenant
 from api.documented import UNCHANGED, problems
@@ -19,6 +20,7 @@ from api.schemas import PageQuery
 from api.wire import iso
 from lungline.domain import Scope
 from lungline.errors import ClientError, CrossSite, InvalidParameter, KeyNotFound
+from storage.audit import Action
 from storage.keys import Key as StoredKey
 
 keys = APIBlueprint("keys", __name__, url_prefix="/v1", tag="Keys")
@@ -95,6 +97,7 @@ class KeyPageQuery(PageQuery):
 
 @keys.post("/keys")
 @needs(Scope.ADMIN)
+@audited(Action.KEY_CREATED)
 @keys.input(NewKey, location="json", arg_name="new")
 @keys.output(CreatedKey, status_code=201, description="The key, which is told only now.")
 @keys.doc(operation_id="createKey", responses=problems(ClientError, InvalidParameter, CrossSite))
@@ -106,6 +109,7 @@ def create_key(new: dict[str, Any]) -> Answer:
         scopes={Scope(scope) for scope in new["scopes"]},
         expires_in=new["expires_in"],
     )
+    audit_target(made.key.id)
     return key_wire(made.key) | {"key": made.token}, 201, {"Cache-Control": "no-store"}
 
 
@@ -124,6 +128,7 @@ def list_keys(query: dict[str, Any]) -> Answer | Response:
 
 @keys.delete("/keys/<key_id>")
 @needs(Scope.ADMIN)
+@audited(Action.KEY_REVOKED)
 @keys.output({}, status_code=204)
 @keys.doc(operation_id="revokeKey", responses=problems(KeyNotFound, CrossSite))
 def revoke_key(key_id: str) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from flask import Response, request
 
 from api import schemas
 from api.access import needs
+from api.audit import audited
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
 from lungline.domain import Scope
@@ -23,6 +24,7 @@ from lungline.errors import (
     StoreUnavailable,
 )
 from lungline.zipping import zip_stored
+from storage.audit import Action
 from storage.items import Item
 from storage.results.picture_files import picture_files
 from storage.results.pictures import Pictures, etag
@@ -40,6 +42,7 @@ _ANSWERS: Answers = {
 
 @pictures.get("/jobs/<job_id>/pictures")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.PicturesQuery, location="query", arg_name="query")
 @pictures.doc(
     operation_id="getPictures",

@@ -10,10 +10,12 @@ from flask import Response, request
 
 from api import schemas
 from api.access import needs
+from api.audit import audited
 from api.context import checked_job_id, parts, tenant
 from api.documented import Answers, problems
 from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound
+from storage.audit import Action
 from storage.results.tables import TABLES, labels_of, table_pieces
 
 results = APIBlueprint("results", __name__, url_prefix="/v1", tag="Jobs")
@@ -33,6 +35,7 @@ _ANSWERS: Answers = {
 
 @results.get("/jobs/<job_id>/results")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @results.input(schemas.ResultsQuery, location="query", arg_name="query")
 @results.doc(operation_id="getResults", responses=_ANSWERS)
 def get_results(job_id: str, query: dict[str, Any]) -> Response:

@@ -10,6 +10,7 @@ from flask import Response, request
 
 from api import schemas
 from api.access import needs
+from api.audit import audit_target, audited
 from api.conditional import Answer
 from api.context import parts, tenant
 from api.documented import problems
@@ -47,6 +48,7 @@ from lungline.errors import (
     UploadNotFound,
     UploadUsed,
 )
+from storage.audit import Action
 from storage.jobs import Created
 
 submissions = APIBlueprint("submissions", __name__, url_prefix="/v1", tag="Jobs")
@@ -79,6 +81,7 @@ _ERRORS = problems(
 
 @submissions.post("/jobs")
 @needs(Scope.SUBMIT)
+@audited(Action.JOB_SUBMITTED)
 @submissions.output(
     schemas.Job,
     status_code=202,
@@ -104,6 +107,7 @@ def submit_job() -> Answer | Response:
             body.discard()
             raise
     bind_job(created.job.id)
+    audit_target(created.job.id)
     headers = {
         "Location": f"/v1/jobs/{created.job.id}",
         "Cache-Control": "no-store",

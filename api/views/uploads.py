@@ -8,6 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from api.access import needs, open_to_all
+from api.audit import audited
 from api.conditional import Answer
 from api.context import checked_job_cursor, checked_upload_id, parts, tenant
 from api.documented import problems
@@ -42,6 +43,7 @@ from lungline.errors import (
     WrongSize,
 )
 from lungline.telemetry import get_logger
+from storage.audit import Action
 from storage.uploads import Upload
 
 uploads = APIBlueprint("uploads", __name__, url_prefix="/v1", tag="Uploads")
@@ -224,6 +226,7 @@ def complete_upload(upload_id: str) -> Answer:
 
 @uploads.delete("/uploads/<upload_id>")
 @needs(Scope.SUBMIT)
+@audited(Action.UPLOAD_DELETED)
 @uploads.output({}, status_code=204)
 @uploads.doc(
     operation_id="deleteUpload",

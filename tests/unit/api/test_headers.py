@@ -42,7 +42,7 @@ ANSWERS: dict[str, tuple[int, Callable[[Service], TestResponse]]] = {
     "page": (200, lambda api: api.client.get("/")),
     "docs": (200, lambda api: api.client.get("/docs")),
     "document": (200, lambda api: api.client.get("/openapi.json")),
-    "script": (200, lambda api: api.client.get("/static/page.js")),
+    "script": (200, lambda api: api.client.get("/static/js/api.js")),
     "health": (200, lambda api: api.client.get("/healthz")),
     "metrics": (200, lambda api: api.client.get("/metrics")),
     "JSON": (200, lambda api: api.client.get("/v1/jobs")),

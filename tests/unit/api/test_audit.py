@@ -1,0 +1,79 @@
+"""What is done leaves an event; what is refused leaves none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lungline.domain import Scope
+from tests.factories import films
+from tests.factories.keyed import bearer
+from tests.factories.services import Service, form, service
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Service]:
+    with service(tmp_path, auth="keys") as it:
+        yield it
+
+
+def events(api: Service, admin: dict[str, str], query: str = "") -> list[dict[str, Any]]:
+    return list(api.client.get(f"/v1/audit{query}", headers=admin).get_json()["items"])
+
+
+def key_id(headers: dict[str, str]) -> str:
+    return headers["Authorization"].split("_")[1]
+
+
+def test_each_thing_done_leaves_an_event(api: Service) -> None:
+    admin, ward = bearer(api, Scope.ADMIN), bearer(api, tenant="ward")
+    sent = api.client.post("/v1/jobs", **form(("a.jpg", films.jpeg(1))), headers=ward)
+    job = sent.get_json()["id"]
+    for kind in ("results?format=csv", "results?format=ndjson", "pictures?kind=mask", "items"):
+        assert api.client.get(f"/v1/jobs/{job}/{kind}", headers=ward).status_code == 200
+    api.client.post(f"/v1/jobs/{job}/cancel", headers=ward)
+    assert api.client.delete(f"/v1/jobs/{job}", headers=ward).status_code == 204
+    announced = {"filename": "a.zip", "size": 10}
+    upload = api.client.post("/v1/uploads", json=announced, headers=ward).get_json()["id"]
+    api.client.delete(f"/v1/uploads/{upload}", headers=ward)
+    made = api.client.post("/v1/keys", json={}, headers=admin).get_json()["id"]
+    api.client.delete(f"/v1/keys/{made}", headers=admin)
+
+    found = events(api, admin)
+
+    assert [(event["action"], event["target"]) for event in reversed(found)] == [
+        ("job.submitted", job),
+        ("results.read", job),  # once a minute
+        ("job.deleted", job),
+        ("upload.deleted", upload),
+        ("key.created", made),
+        ("key.revoked", made),
+    ]
+    assert [event["key_id"] for event in found] == [key_id(admin)] * 2 + [key_id(ward)] * 4
+    assert found[-1]["request_id"] == sent.headers["X-Request-Id"]
+    assert events(api, admin, "?tenant=ward") == found[2:]
+    assert events(api, admin, f"?limit=2&cursor={found[3]['id']}") == found[4:6]
+
+
+def test_what_is_refused_leaves_none(api: Service) -> None:
+    admin, ward, other = bearer(api, Scope.ADMIN), bearer(api), bearer(api, tenant="other")
+    job = api.client.post("/v1/jobs", data=films.jpeg(1), headers=ward).get_json()["id"]
+    before = events(api, admin)
+    assert api.client.post("/v1/jobs", headers=ward).status_code == 400
+    assert api.client.get(f"/v1/jobs/{job}/results", headers=other).status_code == 404
+    assert api.client.delete(f"/v1/jobs/{job}", headers=ward).status_code == 409
+    assert api.client.post("/v1/keys", json={}, headers=ward).status_code == 403
+    assert api.client.get(f"/v1/jobs/{job}/results").status_code == 401
+    assert events(api, admin) == before
+    assert api.client.get("/v1/audit", headers=ward).status_code == 403
+    assert api.client.get("/v1/audit?cursor=x", headers=admin).status_code == 422
+
+
+def test_without_keys_it_is_told_too(tmp_path: Path) -> None:
+    with service(tmp_path) as api:
+        job = api.job(("a.jpg", films.jpeg(1)))
+        (event,) = events(api, {})
+        assert (event["target"], event["key_id"], event["tenant"]) == (job["id"], None, "default")
