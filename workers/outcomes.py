@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 
@@ -12,7 +11,7 @@ from storage.claims import ClaimedItem, Outcome
 from storage.predictions import NewPrediction
 
 if TYPE_CHECKING:
-    from ml.analyzer import Reading
+    from ml.analyzer import Finding, Reading
     from ml.errors import FilmError
 
 ACTIVATION_DIGITS = 5
@@ -55,7 +54,7 @@ def succeeded(item: ClaimedItem, reading: Reading, *, bundle: str, runtime: str)
     prediction = NewPrediction(
         runtime=runtime,
         top_label=reading.top_label,
-        findings=[asdict(finding) for finding in reading.findings],
+        findings=[_finding(finding) for finding in reading.findings],
         in_distribution=reading.in_distribution,
         flags=list(reading.flags),
         lungs={"count": reading.lung_count, "area_share": reading.lung_area_share},
@@ -65,6 +64,11 @@ def succeeded(item: ClaimedItem, reading: Reading, *, bundle: str, runtime: str)
         view_key=view_key(item) if reading.view else None,
     )
     return Outcome(item.id, prediction=prediction, error=None)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    # `asdict` copies deeply, which took a tenth of the time of a batch.
+    return {name: getattr(finding, name) for name in finding.__slots__}
 
 
 def pictures(item: ClaimedItem, reading: Reading, *, bundle: str) -> dict[str, bytes]:
