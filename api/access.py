@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g, redirect, request
+from flask.typing import ResponseReturnValue
 
 from api.caller import ANYBODY, Caller
 from api.context import parts
+from api.guard import SAFE_METHODS, from_other_site
 from api.rates import Rates
+from api.session import COOKIE
 from lungline.domain import Scope
 from lungline.errors import (
+    CrossSite,
     KeyInvalid,
     KeyMissing,
     KeysNeeded,
@@ -30,6 +34,8 @@ _DECLARED = "lungline_scopes"
 _LIBRARY_ENDPOINTS = frozenset({"static", "openapi.spec"})
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 _SCHEME = "bearer"
+_REFUSED = "lungline_refused"
+_PAGES = "page.show_"
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
@@ -74,40 +80,55 @@ def check_declared(app: Flask) -> None:
 
 def register_access(app: Flask, settings: Settings) -> None:
     """Find out for every request who asks, and refuse who may not."""
-    asked, refused = (
-        Rates(settings.max_requests_per_minute),
-        Rates(settings.max_refusals_per_minute),
-    )
+    asked = Rates(settings.max_requests_per_minute)
+    app.extensions[_REFUSED] = Rates(settings.max_refusals_per_minute)
 
-    def check() -> None:
+    def check() -> ResponseReturnValue | None:
         if request.endpoint is None or request.method == "OPTIONS":
-            return  # a 404, or a list of methods: the same for all
+            return None  # a 404, or a list of methods: the same for all
         wanted = scopes_of(current_app, request.endpoint)
         if settings.keys_needed:
+            if request.endpoint.startswith(_PAGES) and session_holder() is None:
+                return redirect("/sign-in", 303)
             if wanted:
-                g.caller = _counted(refused)
+                g.caller = _key_holder()
                 _within(asked.take(str(g.caller.key_id)))
                 _check_scope(g.caller, wanted)
-            return
+            return None
         if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
             raise KeysNeeded(
                 "The service runs without keys, for its own machine only, and this request came "
                 "through a proxy. Its operator must set LUNGLINE_AUTH=keys."
             )
         g.caller = ANYBODY
+        return None
 
     app.before_request(check)
 
 
-def _counted(refused: Rates) -> Caller:
-    """Who holds the key; an address from which wrong ones come gets no answer for a while."""
-    address = request.remote_addr or ""
+def check_key(token: str) -> Caller:
+    """Tell who holds a key; an address from which wrong ones come gets no answer for a while.
+
+    Raises:
+        KeyInvalid: It opens nothing.
+        TooManyRequests: Too many wrong ones came from there.
+    """
+    refused, address = current_app.extensions[_REFUSED], request.remote_addr or ""
     _within(refused.look(address))
     try:
-        return _key_holder()
+        return Caller.of(parts().repository.keys.check(token))
     except KeyInvalid:
         refused.take(address)
         raise
+
+
+def session_holder() -> Caller | None:
+    """Who signed in to the page; None: nobody, or the key of the session opens nothing more."""
+    key_id = parts().sessions.key_id(request.cookies.get(COOKIE, ""))
+    try:
+        return None if key_id is None else Caller.of(parts().repository.keys.get(key_id))
+    except KeyInvalid:
+        return None
 
 
 def _within(seconds: int) -> None:
@@ -119,9 +140,15 @@ def _within(seconds: int) -> None:
 
 def _key_holder() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != _SCHEME or not token.strip():
+    if scheme.lower() == _SCHEME and token.strip():
+        return check_key(token.strip())
+    caller = session_holder()
+    if caller is None:
         raise KeyMissing("Send an API key: `Authorization: Bearer KEY`.")
-    return Caller.of(parts().repository.keys.check(token.strip()))
+    # Sites that may send a key of their own may not use what the browser keeps.
+    if request.method not in SAFE_METHODS and from_other_site():
+        raise CrossSite("A page of another site sent this request; it was not carried out.")
+    return caller
 
 
 def _check_scope(caller: Caller, wanted: frozenset[Scope]) -> None:

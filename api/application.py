@@ -34,6 +34,7 @@ from api.views.page import page
 from api.views.pictures import pictures
 from api.views.results import results
 from api.views.rows import rows
+from api.views.sign_in import sign_in
 from api.views.submissions import submissions
 from api.views.system import system
 from api.views.uploads import uploads
@@ -56,6 +57,7 @@ _BLUEPRINTS = (
     system,
     metrics,
     page,
+    sign_in,
     docs,
 )
 _STATIC_SECONDS = 3600

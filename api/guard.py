@@ -16,7 +16,7 @@ from api.cors import from_listed_origin, listed_origins
 from lungline.errors import CrossSite, HostNotAllowed
 from lungline.settings import Settings
 
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 _ANY = "*"
 
@@ -31,7 +31,7 @@ def register_guard(app: Flask, settings: Settings) -> None:
                 "The service is not known under this host name. Its operator can add the name to "
                 "LUNGLINE_ALLOWED_HOSTS."
             )
-        safe = request.method in _SAFE_METHODS or from_listed_origin(origins)
+        safe = request.method in SAFE_METHODS or from_listed_origin(origins)
         if not safe and from_other_site():
             raise CrossSite("A page of another site sent this request; it was not carried out.")
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from threading import RLock
 
 from api.doorbell import Doorbell
-from api.uploads.links import Links, open_links
+from api.session import Sessions
+from api.uploads.links import Links, signing_key
 from api.waiting import Seats
 from lungline.queueing import Permits, make_celery
 from lungline.settings import Settings
@@ -37,6 +38,7 @@ class Parts:
         self._permits: Permits | None = None
         self._doorbell: Doorbell | None = None
         self._links: Links | None = None
+        self._sessions: Sessions | None = None
 
     @property
     def database(self) -> Database:
@@ -97,8 +99,16 @@ class Parts:
         """What signs the API's own links."""
         with self._lock:
             if self._links is None:
-                self._links = open_links(self.settings)
+                self._links = Links(signing_key(self.settings))
             return self._links
+
+    @property
+    def sessions(self) -> Sessions:
+        """What signs the sessions of the page."""
+        with self._lock:
+            if self._sessions is None:
+                self._sessions = Sessions(signing_key(self.settings))
+            return self._sessions
 
     def close(self) -> None:
         """Close what was opened. The parts are built anew when used again."""

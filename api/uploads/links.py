@@ -53,16 +53,16 @@ class Links:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
 
-def open_links(settings: Settings) -> Links:
+def signing_key(settings: Settings) -> bytes:
     """Take the key of the settings, or that of the data folder, which is made when first needed.
 
     Raises:
         StoreUnavailable: The data folder cannot be used.
     """
     if settings.link_key is not None:
-        return Links(settings.link_key.get_secret_value().encode())
+        return settings.link_key.get_secret_value().encode()
     try:
-        return Links(read_or_make_key(settings.data_dir / KEY_FILE))
+        return read_or_make_key(settings.data_dir / KEY_FILE)
     except OSError as error:
         raise StoreUnavailable(
             "The key that signs links cannot be kept in the data folder. Its operator must set "

@@ -22,6 +22,8 @@ UNDOCUMENTED = {
     "/jobs/{job_id}",
     "/films/{item_id}",
     "/models",
+    "/sign-in",
+    "/sign-out",
     "/system",
     "/language/{language}",
     "/assets/{version}/texts/{language}.js",
