@@ -38,12 +38,14 @@ from api.views.sign_in import sign_in
 from api.views.submissions import submissions
 from api.views.system import system
 from api.views.uploads import uploads
+from api.views.usage import usage
 from lungline.settings import Settings
 
 _BLUEPRINTS = (
     submissions,
     uploads,
     limits,
+    usage,
     jobs,
     control,
     events,

@@ -311,7 +311,9 @@ def add(
         first = firsts.setdefault(film_id, row["id"]) if film_id else row["id"]
         rows.append(row | {"duplicate_of": None if first == row["id"] else first})
     transitions.insert_items(connection, rows, tally)
-    tally.add(job.id, "bytes", sum(film.size for film in taken))
+    size = sum(film.size for film in taken)
+    tally.add(job.id, "bytes", size)
+    tally.took(job.tenant, len(taken), size)
     return rows
 
 

@@ -377,6 +377,17 @@ class UploadRow(Base):
     expires_at: Mapped[float]
 
 
+class UsageRow(Base):
+    """What a tenant submitted in a month; it stays when the jobs go."""
+
+    __tablename__ = "usage"
+
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"), primary_key=True)
+    month: Mapped[str] = mapped_column(PlainText(7), primary_key=True)  # `2026-01`, UTC
+    films: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int] = mapped_column(BigInteger)
+
+
 class FailureRow(Base):
     """How an item failed before it was retried."""
 

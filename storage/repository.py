@@ -17,6 +17,7 @@ from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
 from storage.rows import Rows
 from storage.uploads import Uploads
+from storage.usage import UsageBook
 
 MAX_ATTEMPTS = 3
 
@@ -38,6 +39,7 @@ class Repository:
         events: What happened.
         uploads: Archives that come in parts.
         quotas: What tenants may have, and have.
+        usage: What tenants submitted, by month.
         keys: Who may ask at all.
         audit: Who did what.
     """
@@ -64,6 +66,7 @@ class Repository:
         self.expansions = Expansions(database, self.quotas.limits)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
+        self.usage = UsageBook(database)
         self.uploads = Uploads(database, self.quotas.limits)
         self.keys = Keys(database)
         self.audit = Audit(database)

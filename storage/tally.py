@@ -18,6 +18,7 @@ class Tally:
         """Start with no change."""
         self.deltas: dict[str, Counter[str]] = {}
         self.film_bytes: Counter[str] = Counter()
+        self.taken: dict[str, tuple[int, int]] = {}
 
     def add(self, job_id: str, counter: str, amount: int) -> None:
         """Change one counter of a job by `amount`."""
@@ -26,6 +27,12 @@ class Tally:
     def stored(self, tenant: str, size: int) -> None:
         """Count `size` bytes of films that a tenant has got, or lost if it is negative."""
         self.film_bytes[tenant] += size
+
+    def took(self, tenant: str, films: int, size: int) -> None:
+        """Count films that a tenant submitted, and their bytes."""
+        if films:
+            before = self.taken.get(tenant, (0, 0))
+            self.taken[tenant] = (before[0] + films, before[1] + size)
 
     def moved(self, job_ids: Iterable[str], source: ItemStatus | None, target: ItemStatus) -> int:
         """Count items, one for each job id, that went from `source` (None: born) to `target`.

@@ -221,6 +221,10 @@ class LunglineClient:
         for wire in self._pages("/v1/jobs", **filters):
             yield Job.from_wire(wire)
 
+    def usage(self) -> Mapping[str, Any]:
+        """Tell `open_jobs` now, and films and bytes that were submitted in each of `months`."""
+        return dict(self._transport.get("/v1/usage"))
+
     def find(
         self, *, external_id: str | None = None, study: str | None = None
     ) -> Iterator[Mapping[str, Any]]:

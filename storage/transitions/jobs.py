@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, insert, update
 
 from lungline.domain import JobStatus
 from lungline.errors import JOB_CODES
-from storage import pace, scheduling
+from storage import pace, scheduling, usage
 from storage.events import EventType, record
 from storage.models import JOB_LIVE, JOB_RUNNABLE, JobRow, TenantRow
 from storage.tally import Tally
@@ -89,9 +89,13 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
             admitted[job.tenant] = job_id
     for tenant in sorted(admitted):
         scheduling.admit_tenant(connection, tenant, admitted[tenant])
-    for tenant in sorted(name for name, size in tally.film_bytes.items() if size):
+    # Whoever took films holds its tenant's row before its usage, even if it had them all before.
+    changed = tally.taken.keys() | {name for name, size in tally.film_bytes.items() if size}
+    for tenant in sorted(changed):
         size = TenantRow.film_bytes + tally.film_bytes[tenant]
         connection.execute(update(TenantRow).where(TenantRow.id == tenant).values(film_bytes=size))
+    for tenant, (films, size_taken) in sorted(tally.taken.items()):
+        usage.count(connection, at, tenant, films, size_taken)
 
 
 def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:

@@ -242,3 +242,13 @@ def test_what_is_no_filter_is_refused(path: str, told: str, api: Service) -> Non
 
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
     assert told in answer.text
+
+
+def test_usage_tells_films_and_open_jobs(api: Service) -> None:
+    api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)))
+
+    told = api.client.get("/v1/usage").get_json()
+
+    assert (told["tenant"], told["open_jobs"]) == ("default", 1)
+    (month,) = told["months"]
+    assert (month["films"], month["bytes"] > 0) == (2, True)

@@ -300,6 +300,15 @@ def test_jobs_lists_as_many_as_asked_for_over_all_pages(run: Run) -> None:
     ]
 
 
+def test_usage_tells_each_month(run: Run) -> None:
+    told = {"open_jobs": 1, "months": [{"month": "2026-01", "films": 2, "bytes": 3_000}]}
+    with scripted(Answer(told), Answer(told)) as service:
+        plain = run("usage", url=service.url).stdout
+        assert json.loads(run("usage", "--json", url=service.url).stdout) == told
+
+    assert plain.splitlines() == ["1 open job", "2026-01  2 films, 3.0 KB"]
+
+
 def test_jobs_are_found_by_name_and_time(run: Run) -> None:
     with scripted(Answer({"items": [], "next": None})) as service:
         asked = ("jobs", "--name", "night shift", "--created-after", "2026-01-01")
