@@ -11,7 +11,8 @@ import hashlib
 import hmac
 import time
 
-from flask import Response, request
+from flask import request
+from werkzeug import Response
 
 COOKIE = "lungline_session"
 SESSION_SECONDS = 12 * 3_600
