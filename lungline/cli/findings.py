@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lungline.cli.console import amount, printable
+from lungline.client.results import lines_of
 
 MOST_ROWS = 40
 BAR_CELLS = 12  # with a demo film's name a row fits into 80 columns
@@ -60,7 +61,7 @@ class Findings:
 def read_findings(pieces: Iterable[bytes]) -> Findings:
     """Read a job's NDJSON results, line by line."""
     findings = Findings()
-    for line in _lines(pieces):
+    for line in lines_of(pieces):
         findings.add(json.loads(line))
     return findings
 
@@ -118,12 +119,3 @@ def bar(probability: float) -> Text:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line for line in lines if line)
-    if rest:
-        yield rest

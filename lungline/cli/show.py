@@ -61,7 +61,7 @@ def show(
     A terminal with true colour shows the picture too. Exit code 3 while the film is not read.
     """
     with connect(url) as client, interruptible("no picture was written"):
-        item = client.item(item_id)
+        item = client.item(item_id).wire
         read = item["prediction"] is not None
         target = path or Path(f"{item_id}.png")
         if read:

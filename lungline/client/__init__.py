@@ -1,24 +1,50 @@
 """The HTTP client: submit films, follow jobs, take findings."""
 
-from lungline.client.client import JobOptions, LunglineClient, ResultsFormat
-from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
+from lungline.client.asynchronous import AsyncLunglineClient
+from lungline.client.client import JobOptions, LunglineClient
+from lungline.client.errors import (
+    Conflict,
+    Failed,
+    InputUnusable,
+    NotAllowed,
+    NotFound,
+    Refused,
+    ServiceError,
+    ServiceUnreachable,
+    StillRunning,
+    TooMany,
+)
 from lungline.client.films import FilmFile, Inputs, gather
+from lungline.client.items import Finding, Item, Prediction
 from lungline.client.jobs import Counts, Job
 from lungline.client.keys import read_key
+from lungline.client.results import Results, ResultsFormat
 from lungline.client.retry import Retry
 
 __all__ = [
+    "AsyncLunglineClient",
+    "Conflict",
     "Counts",
+    "Failed",
     "FilmFile",
+    "Finding",
     "InputUnusable",
     "Inputs",
+    "Item",
     "Job",
     "JobOptions",
     "LunglineClient",
+    "NotAllowed",
+    "NotFound",
+    "Prediction",
+    "Refused",
+    "Results",
     "ResultsFormat",
     "Retry",
     "ServiceError",
     "ServiceUnreachable",
+    "StillRunning",
+    "TooMany",
     "gather",
     "read_key",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,16 +16,18 @@ from lungline.client.archive import PIECE_BYTES, zip_films
 from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
 from lungline.client.following import follow
+from lungline.client.items import Item
 from lungline.client.jobs import Job, Retried
 from lungline.client.remembered import Remembered
+from lungline.client.results import Results, ResultsFormat
 from lungline.client.retry import Retry
 from lungline.client.sources import FileSource, FilmsSource, Source
+from lungline.client.submitting import Submittable, sort_out, type_of
 from lungline.client.transport import Body, Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 from lungline.domain import Scope
 
 PictureKind = Literal["film", "mask", "heatmap", "overlay"]
-ResultsFormat = Literal["csv", "ndjson", "parquet"]
 Sent = Callable[[int], None]
 Note = Callable[[str], None]
 
@@ -126,12 +127,54 @@ class LunglineClient:
         trace: TracebackType | None,
     ) -> None:
         """Close the connections."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
         self._transport.close()
 
     @property
     def url(self) -> str:
         """Where the service is."""
         return self._transport.url
+
+    def submit(
+        self, source: Submittable, options: JobOptions | None = None, *, filename: str = ""
+    ) -> Job:
+        """Submit whatever makes one job.
+
+        Args:
+            source: A film, folder or archive by its path; several films and folders by theirs; or
+                the bytes of one film (JPEG, PNG, DICOM) or archive.
+            options: Of the job.
+            filename: What bytes are called.
+
+        Raises:
+            InputUnusable: It cannot be read, holds no film, or is more than one job.
+        """
+        if isinstance(source, bytes):
+            called = filename or None
+            return self._submit(
+                lambda: iter((source,)), type_of(source), options, called, len(source)
+            )
+        found = sort_out(source)
+        if isinstance(found, Path):
+            return self.submit_archive(found, options)
+        return self.submit_films(found, options)
+
+    def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """Wait until a job has ended; return its last state.
+
+        Args:
+            job_id: Which job.
+            timeout: Seconds to wait at most; None: for ever.
+
+        Raises:
+            StillRunning: It has not ended in that time; it goes on.
+        """
+        for job in follow(self._transport, _job_path(job_id), lambda why: None, timeout):
+            last = job
+        return last
 
     def submit_films(
         self,
@@ -154,7 +197,7 @@ class LunglineClient:
         if len(films) == 1:
             film = films[0]
             body = _file_body(film.path, sent)
-            return self._submit(body, film_type(film.path), options, film.name, film.size)
+            return self._submit(body, _film_type(film.path), options, film.name, film.size)
         if sum(film.size for film in films) > self._upload_above:
             return self._upload(FilmsSource(films), "films.zip", options, sent, note)
         return self._submit(lambda: zip_films(films, sent), "application/zip", options)
@@ -250,9 +293,9 @@ class LunglineClient:
         """Delete an ended job for ever, with its films, unless other jobs have them too."""
         self._transport.delete(_job_path(job_id))
 
-    def item(self, item_id: str) -> Mapping[str, Any]:
+    def item(self, item_id: str) -> Item:
         """Ask where a film stands, and for its findings once it was read."""
-        return dict(self._transport.get(_item_path(item_id)))
+        return Item.from_wire(self._transport.get(_item_path(item_id)))
 
     def picture(self, item_id: str, kind: PictureKind, size: int = 1024) -> bytes:
         """Draw a picture of a film, as PNG.
@@ -279,9 +322,10 @@ class LunglineClient:
         changes = {key: value for key, value in asked.items() if value is not None}
         return Job.from_wire(self._transport.patch(_job_path(job_id), changes))
 
-    def items(self, job_id: str, *, status: str | None = None) -> Iterator[Mapping[str, Any]]:
+    def items(self, job_id: str, *, status: str | None = None) -> Iterator[Item]:
         """Yield a job's items with their findings, page by page."""
-        yield from self._pages(f"{_job_path(job_id)}/items", status=status)
+        for wire in self._pages(f"{_job_path(job_id)}/items", status=status):
+            yield Item.from_wire(wire)
 
     def entries(self, job_id: str, *, outcome: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield what a job's archive holds and what became of each entry, page by page."""
@@ -325,11 +369,10 @@ class LunglineClient:
             answer, link = self._transport.get_page(link)
             yield from answer["items"]
 
-    @contextmanager
-    def results(self, job_id: str, kind: ResultsFormat = "csv") -> Iterator[Iterator[bytes]]:
-        """Open a job's results as a stream of bytes, in the order of submission."""
-        with self._transport.stream(f"{_job_path(job_id)}/results", format=kind) as response:
-            yield response.iter_bytes()
+    def results(self, job_id: str, kind: ResultsFormat = "csv") -> Results:
+        """A job's results in the order of submission: bytes as a context, rows, or a table."""
+        path = f"{_job_path(job_id)}/results"
+        return Results(lambda form: self._transport.stream(path, format=form), kind)
 
     def _upload(
         self, source: Source, name: str, options: JobOptions | None, sent: Sent, note: Note
@@ -354,13 +397,11 @@ class LunglineClient:
         return Job.from_wire(wire)
 
 
-def film_type(path: Path) -> str:
-    """Return the media type of a film by its first bytes; the service looks for itself."""
+def _film_type(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(b"\x89PNG"):
-        return "image/png"
-    return "image/jpeg" if head.startswith(b"\xff\xd8") else "application/dicom"
+        kind = type_of(file.read(132))
+    # Some DICOM files begin without their preamble.
+    return kind if kind.startswith("image/") else "application/dicom"
 
 
 def _job_path(job_id: str) -> str:

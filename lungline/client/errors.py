@@ -23,6 +23,14 @@ class InputUnusable(LunglineError):
     title = "The input cannot be submitted"
 
 
+class StillRunning(LunglineError):
+    """A job has not ended in the time that somebody wanted to wait."""
+
+    code = "still_running"
+    status = 504
+    title = "The job has not ended yet"
+
+
 class ServiceError(LunglineError):
     """The service answered with a problem (RFC 9457).
 
@@ -50,3 +58,36 @@ class ServiceError(LunglineError):
     def temporary(self) -> bool:
         """Whether the same request may succeed later."""
         return self.status in {429, 502, 503, 504}
+
+
+class NotAllowed(ServiceError):
+    """401 or 403: the key is missing, wrong, or may not do this."""
+
+
+class NotFound(ServiceError):
+    """404: there is no such thing, or it is somebody else's."""
+
+
+class Conflict(ServiceError):
+    """409: what is there does not allow this now."""
+
+
+class TooMany(ServiceError):
+    """429: a limit is reached; `retry_after` tells when to come again."""
+
+
+class Refused(ServiceError):
+    """Another 4xx: the request is at fault; the same one fails again."""
+
+
+class Failed(ServiceError):
+    """5xx: the service is at fault; with `retry_after` trying again helps."""
+
+
+_CLASSES = {401: NotAllowed, 403: NotAllowed, 404: NotFound, 409: Conflict, 429: TooMany}
+
+
+def service_error(status: int, problem: dict[str, Any], retry_after: int | None) -> ServiceError:
+    """Make the error of a status."""
+    known = _CLASSES.get(status) or (Refused if status < 500 else Failed)
+    return known(status, problem, retry_after)

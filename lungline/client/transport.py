@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 import lungline
-from lungline.client.errors import ServiceError, ServiceUnreachable
+from lungline.client.errors import ServiceError, ServiceUnreachable, service_error
 from lungline.client.retry import Retry
 from lungline.errors import ConfigurationError
 
@@ -277,6 +277,6 @@ def _check(response: httpx.Response) -> None:
         problem = {}
     after = response.headers.get("Retry-After", "")
     retry_after = int(after) if after.isdigit() else None
-    raise ServiceError(
+    raise service_error(
         response.status_code, problem if isinstance(problem, dict) else {}, retry_after
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -120,6 +121,37 @@ def test_single_film_that_is_none_is_refused_with_its_code(stack: Up, tmp_path: 
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_examples_of_the_python_client_run(
+    stack: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Given demo films in `films`, if I run the examples of docs/client.md, I expect findings."""
+    shutil.copytree(DEMO_FILMS, tmp_path / "films")
+    monkeypatch.chdir(tmp_path)
+    text = (REPOSITORY / "docs" / "client.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(block.replace("http://127.0.0.1:8570", stack.url), names)  # noqa: S102
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "succeeded 24 of 24"
+    assert said[-2] == "24 films"
+    assert said[-1].startswith("job_not_found ")
+    assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
+    assert len((tmp_path / "findings.csv").read_text().splitlines()) == 25
+
+
+def test_show_on_a_running_service(stack: Up, tmp_path: Path) -> None:
+    done = lungline("submit", DEMO_FILMS / "synthetic-normal-01.png", "--watch", url=stack.url)
+    (row,) = findings(stack, done.stdout.strip(), tmp_path)
+    picture = tmp_path / "overlay.png"
+    shown = lungline("show", row["item_id"], "-o", picture, url=stack.url)
+    assert shown.returncode == 0, shown.stderr
+    assert row["top_label"].replace("_", " ") in shown.stdout
+    assert "no finding here is a diagnosis" in shown.stdout
+    assert picture.read_bytes().startswith(b"\x89PNG")
 
 
 def test_unknown_job(stack: Up) -> None:

@@ -38,9 +38,10 @@ def item(**changes: Any) -> dict[str, Any]:
         "in_distribution": True,
         "flags": [],
         "bundle": "paediatric-pneumonia@0.1.0",
+        "top_label": "bacterial_pneumonia",
     }
-    known = {"id": ITEM_ID, "name": "a\x1b.png", "status": "succeeded", "error": None}
-    return known | {"prediction": prediction} | changes
+    known = {"id": ITEM_ID, "job_id": ITEM_ID, "seq": 0, "name": "a\x1b.png", "error": None}
+    return known | {"status": "succeeded", "prediction": prediction} | changes
 
 
 def noise(*shape: int) -> np.ndarray[Any, Any]:

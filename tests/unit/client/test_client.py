@@ -156,14 +156,16 @@ def test_watch_goes_on_until_the_job_has_ended_through_an_outage() -> None:
 def test_items_come_page_by_page() -> None:
     path = f"/v1/jobs/{JOB_ID}/items?status=failed&cursor=c1"
     link = f'<http://elsewhere.example{path}>; rel="next"'
+    failed = {"id": "1", "job_id": JOB_ID, "name": "a", "status": "failed"}
+    wires = [failed | {"seq": seq} for seq in range(3)]
     pages = (
-        Answer({"items": [{"seq": 0}, {"seq": 1}], "next": "c1"}, headers={"Link": link}),
-        Answer({"items": [{"seq": 2}], "next": None}),
+        Answer({"items": wires[:2], "next": "c1"}, headers={"Link": link}),
+        Answer({"items": wires[2:], "next": None}),
     )
     with scripted(*pages) as service, client(service.url) as lungline:
         items = list(lungline.items(JOB_ID, status="failed"))
 
-    assert [item["seq"] for item in items] == [0, 1, 2]
+    assert [item.seq for item in items] == [0, 1, 2]
     # The link decides what is asked for, but never whom
     assert [request.path for request in service.seen] == [path.removesuffix("&cursor=c1"), path]
 

@@ -1,0 +1,163 @@
+"""The client for asyncio: the same calls, awaited.
+
+Each call runs the code of `LunglineClient` on a thread of its own pool, so that retries, resumed
+uploads and errors are the same to the letter, and the event loop is never held up. A call that is
+cancelled is not waited for; what it asked of the service may still happen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import Any, ParamSpec, Self, TypeVar
+
+from lungline.client.client import JobOptions, LunglineClient, PictureKind
+from lungline.client.items import Item
+from lungline.client.jobs import Job, Retried
+from lungline.client.results import Row
+from lungline.client.submitting import Submittable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MOST_CALLS = 32
+"""Calls at a time; further ones wait. Each job that is watched or waited for takes one."""
+_END = object()
+
+
+class AsyncLunglineClient:
+    """Talks to one service; use it in an `async with` block, from one event loop.
+
+    Its methods are those of `LunglineClient`, and raise the same errors.
+    """
+
+    def __init__(self, url: str, *, most_calls: int = MOST_CALLS, **options: Any) -> None:
+        """Connect when first used.
+
+        Args:
+            url: Where the service is.
+            most_calls: Calls at a time.
+            options: See `LunglineClient`.
+        """
+        self._client = LunglineClient(url, **options)
+        self._threads = ThreadPoolExecutor(most_calls, "lungline")
+
+    async def __aenter__(self) -> Self:
+        """Return the client itself."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connections; calls that still run end with an error that nobody sees."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
+
+    async def submit(
+        self, source: Submittable, options: JobOptions | None = None, **more: Any
+    ) -> Job:
+        """See `LunglineClient.submit`."""
+        return await self._run(self._client.submit, source, options, **more)
+
+    async def wait(self, job_id: str, timeout: float | None = None) -> Job:
+        """See `LunglineClient.wait`."""
+        return await self._run(self._client.wait, job_id, timeout)
+
+    def watch(self, job_id: str) -> AsyncIterator[Job]:
+        """See `LunglineClient.watch`."""
+        return self._each(lambda: self._client.watch(job_id))
+
+    async def job(self, job_id: str) -> Job:
+        """See `LunglineClient.job`."""
+        return await self._run(self._client.job, job_id)
+
+    def jobs(
+        self,
+        *,
+        status: str | None = None,
+        name: str | None = None,
+        created_after: str | None = None,
+    ) -> AsyncIterator[Job]:
+        """See `LunglineClient.jobs`."""
+        only = {"status": status, "name": name, "created_after": created_after}
+        return self._each(lambda: self._client.jobs(**only))
+
+    def find(
+        self, *, external_id: str | None = None, study: str | None = None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """See `LunglineClient.find`."""
+        return self._each(lambda: self._client.find(external_id=external_id, study=study))
+
+    def items(self, job_id: str, *, status: str | None = None) -> AsyncIterator[Item]:
+        """See `LunglineClient.items`."""
+        return self._each(lambda: self._client.items(job_id, status=status))
+
+    def entries(
+        self, job_id: str, *, outcome: str | None = None
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """See `LunglineClient.entries`."""
+        return self._each(lambda: self._client.entries(job_id, outcome=outcome))
+
+    async def item(self, item_id: str) -> Item:
+        """See `LunglineClient.item`."""
+        return await self._run(self._client.item, item_id)
+
+    async def picture(self, item_id: str, kind: PictureKind, size: int = 1024) -> bytes:
+        """See `LunglineClient.picture`."""
+        return await self._run(self._client.picture, item_id, kind, size)
+
+    def rows(self, job_id: str) -> AsyncIterator[Row]:
+        """The rows of a job's results, see `Results.rows`."""
+        return self._each(lambda: self._client.results(job_id).rows())
+
+    async def to_pandas(self, job_id: str) -> Any:
+        """A job's results as a table, see `Results.to_pandas`."""
+        return await self._run(self._client.results(job_id).to_pandas)
+
+    async def cancel(self, job_id: str) -> Job:
+        """See `LunglineClient.cancel`."""
+        return await self._run(self._client.cancel, job_id)
+
+    async def pause(self, job_id: str) -> Job:
+        """See `LunglineClient.pause`."""
+        return await self._run(self._client.pause, job_id)
+
+    async def resume(self, job_id: str) -> Job:
+        """See `LunglineClient.resume`."""
+        return await self._run(self._client.resume, job_id)
+
+    async def retry(self, job_id: str) -> Retried:
+        """See `LunglineClient.retry`."""
+        return await self._run(self._client.retry, job_id)
+
+    async def change(
+        self, job_id: str, *, name: str | None = None, priority: str | None = None
+    ) -> Job:
+        """See `LunglineClient.change`."""
+        return await self._run(self._client.change, job_id, name=name, priority=priority)
+
+    async def delete(self, job_id: str) -> None:
+        """See `LunglineClient.delete`."""
+        await self._run(self._client.delete, job_id)
+
+    async def readiness(self) -> dict[str, Any]:
+        """See `LunglineClient.readiness`."""
+        return await self._run(self._client.readiness)
+
+    async def _run(self, call: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(call, *args, **options))
+
+    async def _each(self, begin: Callable[[], Iterator[T]]) -> AsyncIterator[T]:
+        values = begin()
+        while True:
+            value: Any = await self._run(partial(next, values, _END))
+            if value is _END:
+                return
+            yield value

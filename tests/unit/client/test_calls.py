@@ -1,0 +1,217 @@
+"""What the client takes and gives: submissions of any kind, typed items, tables, errors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lungline.client import (
+    AsyncLunglineClient,
+    Conflict,
+    Failed,
+    InputUnusable,
+    LunglineClient,
+    NotAllowed,
+    NotFound,
+    Refused,
+    Retry,
+    ServiceError,
+    StillRunning,
+    TooMany,
+)
+from tests.factories import films
+from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
+
+ONCE = Retry(tries=1)
+RUNNING = Answer(job_wire("running", succeeded=1, queued=1))
+ENDED = Answer(job_wire("succeeded"))
+ITEM_ID = "019ab3c1f2e57a118c2d3e4f50617283"
+
+
+def item_wire(name: str = "a.png") -> dict[str, Any]:
+    finding = {"label": "normal", "probability": 0.9, "threshold": 0.5, "positive": True}
+    return {
+        "id": ITEM_ID,
+        "job_id": JOB_ID,
+        "seq": 0,
+        "name": name,
+        "status": "succeeded",
+        "external_id": "A-1",
+        "metadata": {"age": 3},
+        "error": None,
+        "prediction": {
+            "bundle": "b@1",
+            "top_label": "normal",
+            "findings": [finding],
+            "in_distribution": None,
+            "flags": ["low_contrast"],
+        },
+        "new": "field of a newer service",
+    }
+
+
+ROWS = b"".join(
+    json.dumps(row).encode() + b"\n"
+    for row in (
+        {"item_id": "1e5", "name": "NA", "top_label": "normal", "probabilities": {"normal": 0.9}},
+        {"item_id": "2", "name": "b", "top_label": None, "probabilities": None, "findings": []},
+    )
+)
+
+
+@pytest.mark.parametrize("kind", ["path", "text", "paths", "folder", "bytes", "zip", "zip bytes"])
+def test_submit_takes_whatever_makes_one_job(kind: str, tmp_path: Path) -> None:
+    film = tmp_path / "films" / "a.jpg"
+    film.parent.mkdir()
+    film.write_bytes(films.jpeg(1))
+    archive = tmp_path / "films.zip"
+    with zipfile.ZipFile(archive, "w") as target:
+        target.write(film, "a.jpg")
+    sources: dict[str, tuple[Any, str]] = {
+        "path": (film, "image/jpeg"),
+        "text": (str(film), "image/jpeg"),
+        "paths": ([film, film], "application/zip"),
+        "folder": (film.parent, "image/jpeg"),
+        "bytes": (film.read_bytes(), "image/jpeg"),
+        "zip": (archive, "application/zip"),
+        "zip bytes": (archive.read_bytes(), "application/zip"),
+    }
+    source, content_type = sources[kind]
+
+    with scripted(RUNNING) as service, LunglineClient(service.url) as client:
+        assert client.submit(source).id == JOB_ID
+
+    (seen,) = service.seen
+    assert seen.headers["Content-Type"] == content_type
+    assert len(seen.headers["Idempotency-Key"]) == 32
+    if "bytes" in kind:
+        assert seen.body == source
+
+
+def test_what_makes_no_job_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    archive, film = tmp_path / "films.zip", tmp_path / "a.jpg"
+    archive.write_bytes(b"PK\3\4")
+    film.write_bytes(films.jpeg(1))
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with scripted(RUNNING) as service, LunglineClient(service.url) as client:
+        for source in ([archive, film], empty, tmp_path / "absent"):
+            with pytest.raises(InputUnusable):
+                client.submit(source)
+    assert service.seen == []
+
+
+def test_wait_ends_with_the_job_or_with_the_time() -> None:
+    with scripted(RUNNING, ENDED) as service, LunglineClient(service.url) as client:
+        assert client.wait(JOB_ID).status == "succeeded"
+    with (
+        scripted(RUNNING) as service,
+        LunglineClient(service.url) as client,
+        pytest.raises(StillRunning, match="goes on"),
+    ):
+        client.wait(JOB_ID, timeout=0.01)
+
+
+def test_items_are_typed_and_keep_what_they_do_not_know() -> None:
+    link = {"Link": f'</v1/jobs/{JOB_ID}/items?cursor=1>; rel="next"'}
+    pages = (Answer({"items": [item_wire()]}, headers=link), Answer({"items": [item_wire("b")]}))
+    with scripted(*pages) as service, LunglineClient(service.url) as client:
+        first, second = client.items(JOB_ID)
+
+    assert first.prediction is not None
+    assert first.prediction.probabilities == {"normal": 0.9}
+    assert first.prediction.findings[0].positive
+    assert (first.external_id, first.metadata, second.name) == ("A-1", {"age": 3}, "b")
+    assert first.wire["new"] == "field of a newer service"
+
+
+def test_results_become_a_table() -> None:
+    with scripted(Answer(ROWS)) as service, LunglineClient(service.url) as client:
+        table = client.results(JOB_ID).to_pandas()
+
+    assert list(table["item_id"]) == ["1e5", "2"]
+    assert list(table["name"]) == ["NA", "b"]
+    assert table["p_normal"][0] == 0.9
+    assert "probabilities" not in table
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((401, NotAllowed), (403, NotAllowed), (404, NotFound), (409, Conflict)),
+        *((429, TooMany), (422, Refused), (500, Failed), (503, Failed)),
+    ],
+)
+def test_each_status_has_its_class(status: int, kind: type[ServiceError]) -> None:
+    with (
+        scripted(problem(status, "some_code")) as service,
+        LunglineClient(service.url, retry=ONCE) as client,
+        pytest.raises(ServiceError) as caught,
+    ):
+        client.job(JOB_ID)
+    assert caught.type is kind
+    assert (caught.value.code, caught.value.status) == ("some_code", status)
+
+
+def test_the_asynchronous_twin_has_every_call_of_the_other() -> None:
+    def calls(kind: type) -> set[str]:
+        return {name for name in vars(kind) if not name.startswith("_")}
+
+    sync_only = {"close", "url", "submit_films", "submit_archive", "results", "failures"}
+    keys = {name for name in calls(LunglineClient) if "key" in name}
+    missing = calls(LunglineClient) - calls(AsyncLunglineClient) - sync_only - keys
+    assert missing == set()
+
+
+def test_many_asynchronous_calls_run_at_once() -> None:
+    # Each answer waits until all have been asked: one after the other would never end.
+    from threading import Barrier
+
+    together = Barrier(5)
+
+    async def ask(url: str) -> list[str]:
+        async with AsyncLunglineClient(url) as client:
+            jobs = await asyncio.gather(*(client.job(JOB_ID) for _ in range(5)))
+            return [job.id for job in jobs]
+
+    answer = Answer(job_wire(), first=lambda: together.wait(60))
+    with scripted(answer) as service:
+        assert asyncio.run(ask(service.url)) == [JOB_ID] * 5
+
+
+def test_the_asynchronous_twin_submits_waits_and_lists(tmp_path: Path) -> None:
+    film = tmp_path / "a.jpg"
+    film.write_bytes(films.jpeg(1))
+
+    async def use(url: str) -> list[str]:
+        async with AsyncLunglineClient(url, retry=ONCE) as client:
+            job = await client.submit(film)
+            await client.wait(job.id)
+            names = [item.name async for item in client.items(job.id)]
+            rows = [row["item_id"] async for row in client.rows(job.id)]
+            with pytest.raises(NotFound):
+                await client.delete(job.id)
+            return names + rows
+
+    answers = (RUNNING, ENDED, Answer({"items": [item_wire()]}), Answer(ROWS))
+    with scripted(*answers, problem(404, "job_not_found")) as service:
+        assert asyncio.run(use(service.url)) == ["a.png", "1e5", "2"]
+
+
+def test_a_cancelled_wait_lets_the_loop_go_on() -> None:
+    async def give_up(url: str) -> bool:
+        async with AsyncLunglineClient(url) as client:
+            task = asyncio.create_task(client.wait(JOB_ID, timeout=2))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return (await client.job(JOB_ID)).id == JOB_ID
+
+    with scripted(RUNNING) as service:
+        assert asyncio.run(give_up(service.url))
