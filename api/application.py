@@ -30,6 +30,7 @@ from api.views.jobs import jobs
 from api.views.keys import keys
 from api.views.limits import limits
 from api.views.metrics import metrics
+from api.views.models import models
 from api.views.page import page
 from api.views.pictures import pictures
 from api.views.results import results
@@ -46,6 +47,7 @@ _BLUEPRINTS = (
     uploads,
     limits,
     usage,
+    models,
     jobs,
     control,
     events,

@@ -11,6 +11,7 @@ from api.uploads.links import Links, signing_key
 from api.waiting import Seats
 from lungline.queueing import Permits, make_celery
 from lungline.settings import Settings
+from storage.bundles import Bundles
 from storage.database import Database
 from storage.intake import FilmIntake
 from storage.objects import ObjectStore, open_store
@@ -61,6 +62,11 @@ class Parts:
     def overview(self) -> Overview:
         """The state of the whole queue."""
         return Overview(self.database)
+
+    @property
+    def bundles(self) -> Bundles:
+        """What films can be read with."""
+        return Bundles(self.database, self.settings)
 
     @property
     def store(self) -> ObjectStore:

@@ -65,6 +65,16 @@ TERMINAL_JOB_STATUSES = frozenset(
 )
 
 
+class BundleStatus(StrEnum):
+    """Where an added model bundle stands."""
+
+    ADDING = "adding"
+    READY = "ready"
+    REMOVING = "removing"
+    REMOVED = "removed"
+    """Its files are gone; its name and version stay taken."""
+
+
 class Scope(StrEnum):
     """What an API key may do with its tenant's data; `admin` and `monitor` see all tenants."""
 

@@ -341,6 +341,37 @@ class BundleNotFound(ClientError):
     title = "There is no such model bundle"
 
 
+class ModelNotFound(NotFound):
+    """No model bundle has the name of the address."""
+
+    code = "model_not_found"
+    title = "There is no such model bundle"
+
+
+class BundleRejected(ClientError):
+    """What was sent is no model bundle, or not the one that its manifest describes."""
+
+    code = "bundle_rejected"
+    status = 422
+    title = "This is no model bundle"
+
+
+class BundleExists(ClientError):
+    """The name and version are those of another bundle."""
+
+    code = "bundle_exists"
+    status = 409
+    title = "The name and version belong to another bundle"
+
+
+class BundleInUse(ClientError):
+    """The bundle is the default, or open jobs are read with it, or it is built in."""
+
+    code = "bundle_in_use"
+    status = 409
+    title = "The bundle is in use"
+
+
 class FilmRejected(ClientError):
     """A film that intake does not take; the code of the instance says why.
 

@@ -210,7 +210,16 @@ class Settings(BaseSettings):
     bundles_dir: Path = Field(Path("ml/bundles"), description="Folder that holds model bundles.")
     bundle: str = Field(
         "paediatric-pneumonia",
-        description="Bundle for jobs that name none: `name` or `name@version`.",
+        description="Bundle for jobs that name none: `name` or `name@version`, until "
+        "`lungline models activate --default` chooses another.",
+    )
+    max_bundle_bytes: int = Field(
+        1024 * MIB, gt=0, description="Most bytes of a model bundle that is added, unpacked."
+    )
+    bundles_loaded: int = Field(
+        2,
+        gt=0,
+        description="Bundles that a reader keeps in memory; the least recently used is let go.",
     )
     runtime: Literal["openvino", "tensorflow"] = Field("openvino", description="Model runtime.")
     precision: Literal["f32", "bf16", "int8"] = Field(

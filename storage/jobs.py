@@ -380,6 +380,7 @@ class Jobs:
                 return _replay(*found, values["request_hash"])
             if upload_id is not None:
                 transitions.use_upload(connection, tenant, upload_id, values["id"])
+            transitions.keep_bundle(connection, values["bundle"])
             job = self._insert(connection, values, items, restore)
             enforce(connection, tenant, self._limits, queues_films=job.queued > 0)
             return Created(job, replayed=False)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lungline.domain import EntryOutcome, ItemStatus, JobStatus, UploadStatus
+from lungline.domain import BundleStatus, EntryOutcome, ItemStatus, JobStatus, UploadStatus
 from storage.columns import ID, ROW_NUMBER, PlainText, status_type
 
 # Predicates of the partial indexes. Queries repeat them word by word with constants in them: with a
@@ -62,6 +62,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own declaration
         str: PlainText(),
         float: Double(),
+        BundleStatus: status_type(BundleStatus),
         EntryOutcome: status_type(EntryOutcome),
         ItemStatus: status_type(ItemStatus),
         JobStatus: status_type(JobStatus),
@@ -413,3 +414,32 @@ class EventRow(Base):
     type: Mapped[str] = mapped_column(PlainText(32))
     tenant: Mapped[str] = mapped_column(PlainText(64))
     job_id: Mapped[str] = mapped_column(ID, ForeignKey("jobs.id"))
+
+
+class BundleRow(Base):
+    """A model bundle that was added while the service ran; it owns the objects of its files.
+
+    The row stays when they are removed: predictions carry its key, so no other weights may.
+    """
+
+    __tablename__ = "bundles"
+
+    key: Mapped[str] = mapped_column(PlainText(128), primary_key=True)  # name@version
+    name: Mapped[str] = mapped_column(PlainText(64))
+    version: Mapped[str] = mapped_column(PlainText(64))
+    checksum: Mapped[str] = mapped_column(PlainText(64))
+    manifest: Mapped[dict[str, Any]]
+    card: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[BundleStatus]
+    created_at: Mapped[float]
+
+
+class ActiveBundleRow(Base):
+    """Which version a name of a bundle means; the default is what jobs get that name none."""
+
+    __tablename__ = "active_bundles"
+
+    name: Mapped[str] = mapped_column(PlainText(64), primary_key=True)
+    version: Mapped[str] = mapped_column(PlainText(64))
+    is_default: Mapped[bool]

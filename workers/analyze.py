@@ -9,6 +9,8 @@ from lungline.errors import BrokerUnavailable, DatabaseUnavailable, PartUnavaila
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.claims import Batch
+from workers.analyzers import BundleAbsent, BundleUnusable
+from workers.fetching import fetch_bundle
 from workers.lease import LeaseKeeper
 from workers.parts import Parts
 from workers.reading import read_films
@@ -82,6 +84,10 @@ def _work(parts: Parts, batch: Batch) -> None:
         lease.stop()
         hand_back(parts, batch)
         _wait(parts, error)
+    except BundleAbsent:
+        lease.stop()
+        hand_back(parts, batch)
+        _fetch(parts, batch.bundle)
     except SystemExit:
         lease.stop()
         _leave(parts, batch)
@@ -90,6 +96,21 @@ def _work(parts: Parts, batch: Batch) -> None:
         lease.stop()
         parts.writer.wait()  # so that only this batch is given up
         give_up(parts, "batch failed", exc_info=True)
+
+
+def _fetch(parts: Parts, bundle: str) -> None:
+    """Fetch a bundle that this machine lacks; films wait for no one meanwhile."""
+    try:
+        fetch_bundle(parts, bundle)
+    except BundleUnusable as error:
+        parts.analyzers.refuse(bundle, error)
+    except PartUnavailable as error:
+        _wait(parts, error)
+        return
+    try:
+        send_permit(parts, parts.repository.jobs.queued_films())
+    except DatabaseUnavailable as error:
+        _wait(parts, error)
 
 
 def _leave(parts: Parts, batch: Batch) -> None:

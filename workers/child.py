@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 
 from lungline.bundles import find_bundle
-from lungline.errors import BundleNotFound, LunglineError
+from lungline.errors import BundleNotFound, ConfigurationError, LunglineError, PartUnavailable
 from lungline.queueing import Queue
 from lungline.telemetry import get_logger
-from workers.analyzers import BundleUnusable
+from storage.bundles import Bundles
+from workers.analyzers import BundleAbsent, BundleUnusable
 from workers.crew import Crew
+from workers.fetching import fetch_bundle
 from workers.parts import Parts
 from workers.ready import ReadyFile
 
@@ -54,15 +56,31 @@ class Child:
         ready.clear()
         started = time.monotonic()
         try:
-            bundle = find_bundle(settings.bundles_dir, settings.bundle).key
-            self.parts.analyzers.get(bundle)
-        except (BundleNotFound, BundleUnusable) as error:
+            bundle = self._load_default()
+        except (BundleNotFound, BundleUnusable, ConfigurationError) as error:
             # Not fatal: jobs may pin other bundles, and those of this one fail with the reason.
             log.error("default bundle unusable", reason=error.message)
             ready.refuse(error.message)
             return
         ready.set()
         log.info("ready", bundle=bundle, seconds=round(time.monotonic() - started, 3))
+
+    def _load_default(self) -> str:
+        """Load what jobs get that name none; return its key."""
+        parts = self.parts
+        settings, analyzers = parts.settings, parts.analyzers
+        try:
+            bundle = Bundles(parts.repository.database, settings).resolve(None).key
+            try:
+                analyzers.get(bundle)
+            except BundleAbsent:
+                fetch_bundle(parts, bundle)
+                analyzers.get(bundle)
+        except PartUnavailable as error:
+            log.warning("default bundle of the settings is loaded", code=error.code)
+            bundle = find_bundle(settings.bundles_dir, settings.bundle).key
+            analyzers.get(bundle)
+        return bundle
 
 
 _current: Child | None = None

@@ -141,7 +141,7 @@ def _connect(queue: Queue, settings: Settings, crew: Crew, load: BundleLoader) -
             app,
             settings,
             crew.worker_id(slot),
-            analyzers=Analyzers(load(settings)),
+            analyzers=Analyzers(load(settings), settings.bundles_loaded),
             parent=crew.parent,
             stopping=lambda: crew.stopping,
             hold=Hold(crew, slot),

@@ -93,7 +93,7 @@ class Acceptance:
             form = FormReader(spool, limits).read(stream, content_type)
             manifest = Manifest.spooled(spool, form.manifest) if form.manifest else None
             upload_id = form.fields.pop(UPLOAD, None)
-            parameters = read_parameters(form.fields, self._settings)
+            parameters = read_parameters(form.fields, self._settings, self._parts.bundles)
             if upload_id is not None:
                 _none(form.files)
                 return self._upload(upload_id, parameters, manifest)
@@ -125,7 +125,7 @@ class Acceptance:
                 `FilmRejected`.
         """
         fields = {key: value for key, value in query.items() if key != FILENAME}
-        parameters = read_parameters(fields, self._settings)
+        parameters = read_parameters(fields, self._settings, self._parts.bundles)
         head = stream.peek(HEAD_BYTES)
         if not head:
             raise EmptyBody("The body is empty. Send a film, or an archive of films.")
@@ -146,7 +146,7 @@ class Acceptance:
             LunglineError: See `read_parameters`; `UploadNotFound`, `UploadIncomplete`,
                 `UploadUsed`, `NotAnArchive`, `BadManifest`.
         """
-        parameters = read_parameters(document.fields, self._settings)
+        parameters = read_parameters(document.fields, self._settings, self._parts.bundles)
         manifest = None if document.manifest is None else Manifest.held(document.manifest)
         return self._upload(document.upload_id, parameters, manifest)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.intake.names import clean_name
-from lungline.bundles import find_bundle
 from lungline.domain import Priority
-from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
+from lungline.errors import InvalidParameter
 from lungline.settings import Settings
+from storage.bundles import Bundles
 from storage.external import NOTHING, External, read_external, read_metadata
 
 EXTERNAL_ID, FILM_METADATA = "external_id", "film_metadata"
@@ -60,7 +60,7 @@ class Parameters:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
+def read_parameters(given: Mapping[str, str], settings: Settings, bundles: Bundles) -> Parameters:
     """Check the fields of a form, or the query of a raw body.
 
     Raises:
@@ -74,7 +74,7 @@ def read_parameters(given: Mapping[str, str], settings: Settings) -> Parameters:
     return Parameters(
         name=checked_name(given.get("name", "")),
         metadata=_metadata(given.get("metadata", ""), settings.max_metadata_bytes),
-        bundle=_bundle(given, settings),
+        bundle=_bundle(given, bundles),
         priority=_priority(given.get("priority", "")),
         expires_in=_expires_in(given.get("expires_in", "")),
         external=_external(given, settings.max_film_metadata_bytes),
@@ -151,20 +151,11 @@ def _external(given: Mapping[str, str], most: int) -> External:
         raise InvalidParameter(f"Of the film: {error}.") from None
 
 
-def _bundle(given: Mapping[str, str], settings: Settings) -> str:
+def _bundle(given: Mapping[str, str], bundles: Bundles) -> str:
     named = {given[field] for field in ("bundle", "model") if given.get(field)}
     if len(named) > 1:
         raise InvalidParameter("bundle and model name different bundles; give one of them.")
-    if named:
-        return find_bundle(settings.bundles_dir, named.pop()).key
-    try:
-        return find_bundle(settings.bundles_dir, settings.bundle).key
-    except BundleNotFound as error:
-        # Not the client's fault, who named none.
-        raise ConfigurationError(
-            f"The service's own bundle {settings.bundle!r} is not installed: its operator must "
-            "set LUNGLINE_BUNDLE or LUNGLINE_BUNDLES_DIR."
-        ) from error
+    return bundles.resolve(named.pop() if named else None).key
 
 
 def _priority(text: str) -> Priority:

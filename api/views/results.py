@@ -52,7 +52,7 @@ def get_results(job_id: str, query: dict[str, Any]) -> Response:
     # The first row is fetched now, while an error can still become an answer.
     rows = chain([first], stream) if (first := next(stream, None)) is not None else iter(())
     return Response(
-        table_pieces(kind, rows, labels_of(job, items, here.settings.bundles_dir)),
+        table_pieces(kind, rows, labels_of(job, items, here.bundles)),
         content_type=TABLES[kind] if kind == "parquet" else f"{TABLES[kind]}; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="lungline-{job.id}.{kind}"',

@@ -64,7 +64,8 @@ def submit(
     ] = False,
     name: Annotated[str | None, typer.Option(help="What people call the job.")] = None,
     bundle: Annotated[
-        str | None, typer.Option(help="Model bundle, as NAME or NAME@VERSION.")
+        str | None,
+        typer.Option("--model", "--bundle", help="Model bundle, as NAME or NAME@VERSION."),
     ] = None,
     priority: Annotated[PriorityName | None, typer.Option(help="Which jobs go first.")] = None,
     expires_in: Annotated[

@@ -18,6 +18,7 @@ from lungline.client.films import FilmFile
 from lungline.client.following import follow
 from lungline.client.items import Item
 from lungline.client.jobs import Job, Retried
+from lungline.client.models import Models
 from lungline.client.remembered import Remembered
 from lungline.client.results import Results, ResultsFormat
 from lungline.client.retry import Retry
@@ -113,6 +114,7 @@ class LunglineClient:
         """
         self._retry = retry or Retry()
         self._transport = Transport(url, self._retry, transport, key)
+        self.models = Models(self._transport)
         self._remembered = Remembered(state_dir)
         self._upload_above = upload_above
 

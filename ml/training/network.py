@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ml.evaluation.metrics import Floats, auc, confusion, macro_f1
 from ml.networks.backbones import backbone_classifier, known_backbone
 from ml.networks.head import trained_part
+from ml.preparation.picture import as_inputs
 from ml.training.loop import Course, Scores, computing_in, run_course
 from ml.training.origin import keep_origin
 from ml.training.recipe_films import (
     Inputs,
     RecipeBatches,
     RecipeFilms,
-    as_inputs,
     known_augmentation,
     read_recipe,
 )

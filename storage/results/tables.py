@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
-from lungline.bundles import find_bundle
 from lungline.domain import ItemStatus
-from lungline.errors import BundleNotFound
+from storage.bundles import Bundles
 from storage.items import Item, Items
 from storage.jobs import Job
 from storage.results import parquet
@@ -34,11 +32,10 @@ def table_pieces(kind: str, rows: Iterable[Item], labels: Sequence[str]) -> Iter
     return (text.encode() for text in texts if text)
 
 
-def labels_of(job: Job, items: Items, bundles: Path) -> Sequence[str]:
+def labels_of(job: Job, items: Items, bundles: Bundles) -> Sequence[str]:
     """The label set of a job's bundle; from a prediction where the bundle was removed."""
-    try:
-        return find_bundle(bundles, job.bundle).labels
-    except BundleNotFound:
-        page = items.page(job.tenant, job.id, limit=1, status=ItemStatus.SUCCEEDED)
-        predictions = [item.prediction for item in page.items if item.prediction is not None]
-        return [finding["label"] for read in predictions for finding in read.findings]
+    if labels := bundles.labels(job.bundle):
+        return labels
+    page = items.page(job.tenant, job.id, limit=1, status=ItemStatus.SUCCEEDED)
+    predictions = [item.prediction for item in page.items if item.prediction is not None]
+    return [finding["label"] for read in predictions for finding in read.findings]

@@ -6,6 +6,15 @@ order everywhere: items by id, then jobs by id, then tenants. So a transaction c
 first, collects what that does to the counters in a `Tally`, and settles the tally last.
 """
 
+from storage.transitions.bundles import (
+    activate_bundle,
+    begin_adding_bundle,
+    begin_removing_bundle,
+    finish_adding_bundle,
+    finish_removing_bundle,
+    forget_active_bundle,
+    keep_bundle,
+)
 from storage.transitions.items import (
     Failure,
     bury_items,
@@ -52,11 +61,14 @@ from storage.transitions.uploads import (
 __all__ = [
     "DRAINED",
     "Failure",
+    "activate_bundle",
+    "begin_adding_bundle",
     "begin_cancelling",
     "begin_completing_upload",
     "begin_deleting",
     "begin_deleting_upload",
     "begin_expiring",
+    "begin_removing_bundle",
     "begin_retry",
     "bury_items",
     "cancel_items",
@@ -65,11 +77,15 @@ __all__ = [
     "end_if_drained",
     "expire_uploads",
     "fail_items",
+    "finish_adding_bundle",
     "finish_expanding",
+    "finish_removing_bundle",
+    "forget_active_bundle",
     "hold_retry",
     "insert_items",
     "insert_job",
     "insert_upload",
+    "keep_bundle",
     "lock_items",
     "pause",
     "rename",

@@ -26,9 +26,9 @@ class Whole:
     server: Server
     processes: WorkerProcesses
 
-    def send_form(self, films: Mapping[str, bytes]) -> Json:
+    def send_form(self, films: Mapping[str, bytes], **fields: str) -> Json:
         """Submit files in a form; return the job."""
-        body = form(*films.items())
+        body = form(*films.items(), **fields)
         return self.send(body["data"], body["content_type"])
 
     def send(self, body: bytes, content_type: str) -> Json:

@@ -8,13 +8,28 @@ import pytest
 
 from api.intake.names import MOST_CHARACTERS, clean_name
 from api.intake.parameters import (
+    Parameters,
     check_interactive,
     read_idempotency_key,
-    read_parameters,
 )
+from api.intake.parameters import read_parameters as read_with
 from lungline.domain import Priority
 from lungline.errors import BundleNotFound, ConfigurationError, InvalidParameter
+from lungline.settings import Settings
+from storage.bundles import Bundles
+from storage.database import Database
+from storage.models import Base
 from tests.factories.services import BUNDLE, settings, write_bundle
+
+
+def read_parameters(given: dict[str, str], made: Settings) -> Parameters:
+    database = Database(made.sqlalchemy_url)
+    with database.write() as connection:
+        Base.metadata.create_all(connection)
+    try:
+        return read_with(given, made, Bundles(database, made))
+    finally:
+        database.dispose()
 
 
 def test_defaults(tmp_path: Path) -> None:

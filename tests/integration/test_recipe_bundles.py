@@ -1,6 +1,10 @@
 """From a data set to a served bundle, by the commands, for label sets and recipes of any kind."""
 
+import csv
 import json
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +13,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from lungline.cli import commands
+from lungline.client.client import LunglineClient
+from lungline.client.errors import ServiceError
 from ml.__main__ import app
 from ml.analyzer import Analyzer, Reading
 from ml.bundle import MANIFEST, Bundle
@@ -21,11 +28,19 @@ from ml.publish_network import Publication, publish_network
 from ml.training.runs import RunFolder
 from tests.factories import nia, rsna
 from tests.factories.bundle import tiny_bundle
+from tests.factories.whole import Json, Whole, whole_service
+from tests.fixtures.parts import REPOSITORY
+from tests.fixtures.valkey import ValkeyServer
 
 # Keras saves its variables through an interface that NumPy is about to drop.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 SIZE = 32
+SHIPPED = "paediatric-pneumonia"
 SEVEN = "normal air_leak hyperinflation atelectasis respiratory_distress pneumonia pleural_effusion"
 STEPS = PictureSteps("lung_crop", 512, 64, 32, 3.0, 20, 0.1)
 
@@ -204,3 +219,91 @@ def test_only_format_two_has_a_picture(tmp_path: Path) -> None:
     (tmp_path / MANIFEST).write_text(json.dumps(told | {"format": 2}))
     with pytest.raises(BundleError, match="format 2 has a picture"):
         Bundle.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(
+    valkey: ValkeyServer, published: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Whole]:
+    """A running service with the tiny bundle as its default, and the shipped one beside it."""
+    folder = tmp_path_factory.mktemp("whole")
+    shipped = REPOSITORY / "ml" / "bundles" / SHIPPED
+    shutil.copytree(shipped, folder / "tiny-bundles" / SHIPPED, copy_function=os.symlink)
+    with whole_service(folder, valkey) as running:
+        yield running
+
+
+def findings(whole: Whole, job: Json) -> list[dict[str, str]]:
+    answer = whole.server.http.get(job["links"]["results"], params={"format": "csv"})
+    return [*csv.DictReader(answer.iter_lines())]
+
+
+def test_bundles_are_added_and_served_side_by_side_while_the_stack_runs(
+    published: Path, whole: Whole
+) -> None:
+    films = {
+        layout: {f"{p.stem}.dcm": p.read_bytes() for p in sorted(data.rglob("*.dcm"))[:4]}
+        for layout, data in ((name, published / name) for name in ("nia", "rsna"))
+    }
+    url = str(whole.server.http.base_url)
+    with LunglineClient(url) as client:
+        added = client.models.add(published / "bundles" / "nia-tiny")
+        assert (added["key"], added["active"], added["default"]) == ("nia-tiny@1", True, False)
+        assert "It has no gate" in added["card"]
+        done = CliRunner().invoke(
+            commands, ["models", "add", str(published / "bundles" / "rsna-tiny"), "--url", url]
+        )
+        assert done.exit_code == 0, done.output
+        # Jobs of three bundles at once, named in each way
+        jobs = {
+            "nia-tiny@1": whole.send_form(films["nia"], model="nia-tiny"),
+            f"{SHIPPED}@0.1.0": whole.send_form(films["nia"], model=SHIPPED),
+            "rsna-tiny@1": whole.send_form(films["rsna"], bundle="rsna-tiny@1"),
+        }
+        for key, job in jobs.items():
+            job = whole.finished(job)
+            assert (job["bundle"], job["status"]) == (key, "succeeded")
+        for layout in ("nia", "rsna"):
+            key = f"{layout}-tiny@1"
+            assert_read_by(
+                published / "bundles" / f"{layout}-tiny",
+                films[layout],
+                findings(whole, jobs[key]),
+                key,
+            )
+        rows = findings(whole, jobs[f"{SHIPPED}@0.1.0"])
+        assert {row["bundle"] for row in rows} == {f"{SHIPPED}@0.1.0"}
+        assert "p_viral_pneumonia" in rows[0]
+        # If one is activated as the default, I expect it of a job that names none
+        assert whole.send_form(films["rsna"])["bundle"] == "tiny@1"
+        client.models.activate("rsna-tiny@1", default=True)
+        last = whole.send_form(films["rsna"])
+        assert last["bundle"] == "rsna-tiny@1"
+        assert whole.finished(last)["counts"]["reused"] == len(films["rsna"])
+        with pytest.raises(ServiceError, match="default"):
+            client.models.remove("rsna-tiny@1")
+        client.models.activate("tiny@1", default=True)
+        client.models.remove("rsna-tiny@1")
+        assert {model["key"] for model in client.models.all()} == {
+            "tiny@1",
+            f"{SHIPPED}@0.1.0",
+            "nia-tiny@1",
+        }
+    ndjson = whole.server.http.get(last["links"]["results"], params={"format": "ndjson"})
+    told = [json.loads(line) for line in ndjson.iter_lines()]
+    assert {line["bundle"] for line in told} == {"rsna-tiny@1"}
+
+
+def assert_read_by(
+    bundle: Path, films: dict[str, bytes], rows: list[dict[str, str]], key: str
+) -> None:
+    """Compare a job's findings with those of the bundle itself; no film took two attempts."""
+    analyzer = Analyzer.load(bundle)
+    assert {row["name"] for row in rows} == set(films)
+    for row in rows:
+        assert (row["bundle"], row["attempt"]) == (key, "1")
+        (reading,) = analyzer.read([films[row["name"]]])
+        assert isinstance(reading, Reading)
+        for finding in reading.findings:
+            served = float(row[f"p_{finding.label}"])
+            assert served == pytest.approx(finding.probability, abs=1e-4)
