@@ -90,6 +90,10 @@ bench-singles: $(VENV)/.dev ## Let single films arrive while an archive is read:
 bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
 	@$(BIN)/python -m benchmarks.uploads $(ARGS)
 
+.PHONY: bench-page
+bench-page: $(VENV)/.dev ## Measure the page: a job of 10,000 films, its files, from film to film
+	@$(BIN)/python -m benchmarks.page $(ARGS)
+
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures

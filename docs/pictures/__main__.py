@@ -19,13 +19,13 @@ from lungline.stack import open_stack
 from lungline.stack.checkout import find_checkout
 
 HERE = Path(__file__).resolve().parent
-PAGE_WIDTH, PAGE_HEIGHT = 1280, 860
+PAGE_WIDTH, PAGE_HEIGHT = 1280, 1080
 COLOURS = 256
 LARGEST_BYTES = 300_000
 
 
 def main() -> int:
-    """Make both pictures; return the exit status."""
+    """Make the pictures; return the exit status."""
     browser = find_browser()
     if browser is None:
         print("The pictures need Chromium: install the package `chromium`.", file=sys.stderr)
@@ -34,8 +34,10 @@ def main() -> int:
         settings = load_settings(data_dir=Path(folder), api_port=0)
         with open_stack(settings) as supervisor:
             supervisor.ready.wait()
-            findings, address = _read_demo_films(supervisor.plan.settings.url)
-            _take(browser, address, HERE / "page.png", PAGE_WIDTH, PAGE_HEIGHT)
+            url = supervisor.plan.settings.url
+            findings, job, film = _read_demo_films(url)
+            _take(browser, page_address(url, job), HERE / "page.png", PAGE_WIDTH, PAGE_HEIGHT)
+            _take(browser, f"{url}/films/{film}", HERE / "film.png", PAGE_WIDTH, PAGE_HEIGHT)
         html, width, height = terminal_page(findings)
         page = Path(folder, "terminal.html")
         page.write_text(html, encoding="utf-8")
@@ -43,13 +45,15 @@ def main() -> int:
     return 0
 
 
-def _read_demo_films(url: str) -> tuple[Findings, str]:
+def _read_demo_films(url: str) -> tuple[Findings, str, str]:
+    """Read them; return what was found, the job's id, and that of a film with a telling heatmap."""
     with LunglineClient(url) as client:
         films = gather([find_checkout() / DEMO_FILMS]).films
         job = client.submit_films(films, JobOptions(name=f"{len(films)} synthetic demo films"))
         *_, job = client.watch(job.id)
+        shown = next(item for item in client.items(job.id) if "bacterial" in item["name"])
         with client.results(job.id, "ndjson") as pieces:
-            return read_findings(pieces), page_address(url, job.id)
+            return read_findings(pieces), job.id, shown["id"]
 
 
 def _take(browser: str, url: str, file: Path, width: int, height: int) -> None:

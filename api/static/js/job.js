@@ -201,4 +201,5 @@ for (const field of ["search", "state", "finding", "least", "flags"]) {
   $(field).addEventListener("input", () => {
     $("least-said").textContent = percent(Number($("least").value) / 100); $("scroll").scrollTop = 0; table.drawn.clear(); soon(); });
 }
+rows.update(1).catch(() => {}); // a screenful beside the job itself; errors are the job's to tell
 const again = repeat(load);
