@@ -120,6 +120,10 @@ class AsyncLunglineClient:
         """A job's results as a table, see `Results.to_pandas`."""
         return await self._run(self._client.results(job_id).to_pandas)
 
+    async def usage(self) -> Mapping[str, Any]:
+        """See `LunglineClient.usage`."""
+        return await self._run(self._client.usage)
+
     async def cancel(self, job_id: str) -> Job:
         """See `LunglineClient.cancel`."""
         return await self._run(self._client.cancel, job_id)
