@@ -40,6 +40,7 @@ from api.views.submissions import submissions
 from api.views.system import system
 from api.views.uploads import uploads
 from api.views.usage import usage
+from api.views.webhooks import webhooks
 from lungline.settings import Settings
 
 _BLUEPRINTS = (
@@ -51,6 +52,7 @@ _BLUEPRINTS = (
     jobs,
     control,
     events,
+    webhooks,
     results,
     items,
     rows,

@@ -15,6 +15,7 @@ from lungline.errors import (
     JobNotFound,
     KeyNotFound,
     UploadNotFound,
+    WebhookNotFound,
 )
 
 EXTENSION = "lungline"
@@ -82,6 +83,19 @@ def checked_upload_id(upload_id: str) -> str:
             "An upload's id has 32 hexadecimal digits; this address has something else."
         )
     return upload_id
+
+
+def checked_webhook_id(webhook_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        WebhookNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(webhook_id):
+        raise WebhookNotFound(
+            "A webhook's id has 32 hexadecimal digits; this address has something else."
+        )
+    return webhook_id
 
 
 def checked_key_id(key_id: str) -> str:

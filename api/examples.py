@@ -6,6 +6,7 @@ from typing import Any
 
 KEY_ID = "019ab3c1f2e3722fa1c2d3e4f5061728"
 JOB_ID = "019ab3c1f2e47d0f8b1c2d3e4f506172"
+WEBHOOK_ID = "019ab3c1f2ea7d44bf5061728394a5b6"
 UPLOAD_ID = "019ab3c1f2e07b44ac1d2e3f40516273"
 ITEM_ID = "019ab3c1f2e57a118c2d3e4f50617283"
 REQUEST_ID = "019ab3c1f2e97c33ae4f506172839405"
@@ -105,6 +106,32 @@ _VALUES: dict[str, Any] = {
     "FirstLinks.next": None,
     "FirstLinks.seconds": 3600,
     "PartLinks.seconds": 3600,
+    "NewWebhook.url": "https://hooks.example/lungline",
+    "NewWebhook.events": ["job.finished"],
+    "Webhook.id": WEBHOOK_ID,
+    "Webhook.url": "https://hooks.example/lungline",
+    "Webhook.events": ["job.finished"],
+    "WebhookSummary.id": WEBHOOK_ID,
+    "WebhookSummary.url": "https://hooks.example/lungline",
+    "WebhookSummary.events": ["job.finished"],
+    "CreatedWebhook.id": WEBHOOK_ID,
+    "CreatedWebhook.url": "https://hooks.example/lungline",
+    "CreatedWebhook.events": ["job.finished"],
+    "CreatedWebhook.secret": "whsec_bm90IGEgc2VjcmV0LCBidXQgYW4gZXhhbXBsZSE=",
+    "Delivery.id": "019ab3c1f2eb7e55806172839405a6b7",
+    "Delivery.type": "job.finished",
+    "Delivery.status": "delivered",
+    "Delivery.attempts": 1,
+    "Delivery.next_at": None,
+    "Delivery.last_status": 200,
+    "Delivery.last_error": None,
+    "LoggedDelivery.id": "019ab3c1f2eb7e55806172839405a6b7",
+    "LoggedDelivery.type": "job.finished",
+    "LoggedDelivery.status": "delivered",
+    "LoggedDelivery.attempts": 1,
+    "LoggedDelivery.next_at": None,
+    "LoggedDelivery.last_status": 200,
+    "LoggedDelivery.last_error": None,
     "etag": "9f2c" * 8,
     "UploadLinks.self": f"/v1/uploads/{UPLOAD_ID}",
     "UploadLinks.part_links": f"/v1/uploads/{UPLOAD_ID}/links",

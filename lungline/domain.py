@@ -107,6 +107,15 @@ class EntryOutcome(StrEnum):
     """Its item is born failed, and says why."""
 
 
+class DeliveryStatus(StrEnum):
+    """Where a webhook's message stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """Given up: a day is over, or the receiver said that it wants none ever again."""
+
+
 class FilmFormat(StrEnum):
     """The picture formats that intake takes."""
 

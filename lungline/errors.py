@@ -168,6 +168,30 @@ class AddressRefused(ClientError):
     title = "The service does not call this address"
 
 
+class WebhookNotFound(ClientError):
+    """No webhook has this id, or it is another tenant's."""
+
+    code = "webhook_not_found"
+    status = 404
+    title = "There is no such webhook"
+
+
+class DeliveryNotFound(ClientError):
+    """A webhook has no delivery with this id."""
+
+    code = "delivery_not_found"
+    status = 404
+    title = "There is no such delivery"
+
+
+class TooManyWebhooks(ClientError):
+    """The tenant has as many webhooks as it may."""
+
+    code = "too_many_webhooks"
+    status = 409
+    title = "There are too many webhooks"
+
+
 class TooManyRequests(ClientError):
     """The caller asks more often than it may."""
 

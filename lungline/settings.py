@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from functools import lru_cache
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
@@ -119,6 +119,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Event streams at a time in each gunicorn worker, on threads of their own; "
         "further ones get 503.",
+    )
+
+    webhook_networks: str = Field(
+        "",
+        description="Private networks, comma-separated, in which webhooks may be, such as "
+        "`10.0.0.0/8`; `http://` is taken then too. None by default: the public internet only.",
     )
 
     # Limits on what clients send.
@@ -305,6 +311,18 @@ class Settings(BaseSettings):
                 raise ValueError("must list origins such as https://app.example, without a path")
         return listed
 
+    @field_validator("webhook_networks")
+    @classmethod
+    def _check_networks(cls, listed: str) -> str:
+        for network in _listed(listed):
+            ip_network(network)
+        return listed
+
+    @property
+    def webhook_networks_allowed(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The private networks in which webhooks may be."""
+        return tuple(ip_network(network) for network in _listed(self.webhook_networks))
+
     @property
     def keys_needed(self) -> bool:
         """Whether requests need an API key."""
@@ -337,6 +355,10 @@ class Settings(BaseSettings):
     def objects_dir(self) -> Path:
         """The local store's folder, with the embedded default filled in."""
         return self.store_dir or self.data_dir / "objects"
+
+
+def _listed(words: str) -> list[str]:
+    return [word for word in map(str.strip, words.split(",")) if word]
 
 
 def is_loopback(host: str) -> bool:

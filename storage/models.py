@@ -18,7 +18,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from lungline.domain import BundleStatus, EntryOutcome, ItemStatus, JobStatus, UploadStatus
+from lungline.domain import (
+    BundleStatus,
+    DeliveryStatus,
+    EntryOutcome,
+    ItemStatus,
+    JobStatus,
+    UploadStatus,
+)
 from storage.columns import ID, ROW_NUMBER, PlainText, status_type
 
 # Predicates of the partial indexes. Queries repeat them word by word with constants in them: with a
@@ -39,6 +46,7 @@ JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
 JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
 FILM_DELETING = text("films.deleting_at IS NOT NULL")
 UPLOAD_HELD = text("uploads.status IN ('open', 'completing', 'complete')")
+DELIVERY_PENDING = text("deliveries.status = 'pending'")
 UPLOAD_DELETING = text("uploads.status = 'deleting'")
 
 
@@ -63,6 +71,7 @@ class Base(DeclarativeBase):
         str: PlainText(),
         float: Double(),
         BundleStatus: status_type(BundleStatus),
+        DeliveryStatus: status_type(DeliveryStatus),
         EntryOutcome: status_type(EntryOutcome),
         ItemStatus: status_type(ItemStatus),
         JobStatus: status_type(JobStatus),
@@ -443,3 +452,48 @@ class ActiveBundleRow(Base):
     name: Mapped[str] = mapped_column(PlainText(64), primary_key=True)
     version: Mapped[str] = mapped_column(PlainText(64))
     is_default: Mapped[bool]
+
+
+class WebhookRow(Base):
+    """An endpoint that is told of a tenant's events; its secrets sign what it is told."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (Index("ix_webhooks_tenant_id", "tenant", "id"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    url: Mapped[str]
+    events: Mapped[list[Any]]
+    secret: Mapped[str] = mapped_column(PlainText(64))
+    old_secret: Mapped[str | None] = mapped_column(PlainText(64))
+    old_secret_until: Mapped[float | None]
+    cursor: Mapped[int] = mapped_column(BigInteger)  # of events, up to which all have deliveries
+    created_at: Mapped[float]
+
+
+class DeliveryRow(Base):
+    """A message to an endpoint; what it tells is kept here, for its job may be deleted before."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "event_id"),
+        Index("ix_deliveries_webhook_id", "webhook_id", "id"),
+        Index("ix_deliveries_ended_at", "ended_at"),
+        _partial("ix_deliveries_pending", "webhook_id", "next_at", where="status = 'pending'"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(ID, ForeignKey("webhooks.id"))
+    event_id: Mapped[int | None] = mapped_column(BigInteger)  # None: a ping
+    type: Mapped[str] = mapped_column(PlainText(32))
+    job_id: Mapped[str | None] = mapped_column(ID)
+    at: Mapped[float]
+    status: Mapped[DeliveryStatus]
+    attempts: Mapped[int]
+    created_at: Mapped[float]
+    next_at: Mapped[float | None]  # while it is being sent: when somebody else may try
+    give_up_at: Mapped[float]
+    lease_id: Mapped[str | None] = mapped_column(ID)
+    last_status: Mapped[int | None]
+    last_error: Mapped[str | None]
+    ended_at: Mapped[float | None]

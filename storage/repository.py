@@ -18,6 +18,7 @@ from storage.repairs import Repairs
 from storage.rows import Rows
 from storage.uploads import Uploads
 from storage.usage import UsageBook
+from storage.webhooks import Webhooks
 
 MAX_ATTEMPTS = 3
 
@@ -41,6 +42,7 @@ class Repository:
         quotas: What tenants may have, and have.
         usage: What tenants submitted, by month.
         keys: Who may ask at all.
+        webhooks: Who is told of events.
         audit: Who did what.
     """
 
@@ -69,4 +71,5 @@ class Repository:
         self.usage = UsageBook(database)
         self.uploads = Uploads(database, self.quotas.limits)
         self.keys = Keys(database)
+        self.webhooks = Webhooks(database)
         self.audit = Audit(database)

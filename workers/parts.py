@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from celery import Celery
 
@@ -17,6 +18,7 @@ from storage.quotas import Limits
 from storage.repository import Repository
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
+from workers.webhooks import Courier, deliver_due
 from workers.writer import Writer
 
 HELPERS = 4
@@ -36,6 +38,7 @@ class Parts:
         backoff: Waits after a part failed.
         helpers: Threads that fetch films and send permits.
         writer: Writes what was read.
+        courier: Carries webhooks beside the sweep.
         hold: Entered while this process holds work; it may be entered many times.
         worker_id: Under which this process claims.
         parent: Process id of the parent, without which a child exits; None to go on.
@@ -50,6 +53,7 @@ class Parts:
     backoff: Backoff
     helpers: ThreadPoolExecutor
     writer: Writer
+    courier: Courier
     hold: AbstractContextManager[object]
     worker_id: str
     parent: int | None
@@ -57,6 +61,7 @@ class Parts:
 
     def close(self) -> None:
         """Let go of threads and connections."""
+        self.courier.close()
         self.writer.close()
         self.helpers.shutdown()
         self.permits.close()
@@ -85,19 +90,21 @@ def build_parts(
         hold: See `Parts`.
     """
     hold = nullcontext() if hold is None else hold
+    repository = Repository(
+        Database(settings.sqlalchemy_url),
+        max_attempts=settings.max_attempts,
+        limits=Limits.of(settings),
+    )
     return Parts(
         settings=settings,
-        repository=Repository(
-            Database(settings.sqlalchemy_url),
-            max_attempts=settings.max_attempts,
-            limits=Limits.of(settings),
-        ),
+        repository=repository,
         store=open_store(settings),
         permits=Permits(app, settings),
         analyzers=analyzers,
         backoff=Backoff(stopping),
         helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
         writer=Writer(hold),
+        courier=Courier(partial(deliver_due, repository, settings, stopping)),
         hold=hold,
         worker_id=worker_id,
         parent=parent,

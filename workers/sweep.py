@@ -9,6 +9,7 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
 from storage.deletions import PURGED_AT_ONCE
 from storage.uploads import REMOVED_AT_ONCE
+from storage.webhooks import CHUNK_ROWS
 from workers.parts import Parts
 
 log = get_logger(__name__)
@@ -28,7 +29,7 @@ def sweep(parts: Parts) -> dict[str, int]:
     changed: dict[str, int] = {}
     # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
     # that is down no permit from being sent.
-    for work in (_repair, _permits, _deletions):
+    for work in (_repair, _permits, _deletions, _webhooks):
         try:
             changed |= work(parts)
         except PartUnavailable as error:
@@ -62,6 +63,18 @@ def _deletions(parts: Parts) -> dict[str, int]:
         "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
         "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
     }
+
+
+def _webhooks(parts: Parts) -> dict[str, int]:
+    """Write down whom to tell of what, and let the courier tell it: receivers may be slow."""
+    webhooks = parts.repository.webhooks
+    counts = {
+        "webhooks_written": _in_chunks(webhooks.fan_out, CHUNK_ROWS),
+        "webhooks_forgotten": _in_chunks(webhooks.forget, CHUNK_ROWS),
+    }
+    if webhooks.due(1):
+        parts.courier.start()
+    return counts
 
 
 def _outlived(parts: Parts) -> int:

@@ -31,7 +31,7 @@ def operations(api: Service) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, address and description of each operation of the OpenAPI document."""
     for path, methods in api.client.get("/openapi.json").get_json()["paths"].items():
         address = path.replace("{number}", "1")
-        for name in ("job_id", "item_id", "upload_id", "key_id"):
+        for name in ("job_id", "item_id", "upload_id", "key_id", "webhook_id", "delivery_id"):
             address = address.replace(f"{{{name}}}", ANY_ID)
         for method, operation in methods.items():
             yield method.upper(), address, operation

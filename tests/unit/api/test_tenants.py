@@ -17,6 +17,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from lungline.domain import DEFAULT_TENANT, Scope, new_id
+from storage.events import EventType
 from tests.factories import archives, films
 from tests.factories.keyed import bearer
 from tests.factories.services import Service, form, service
@@ -79,11 +80,16 @@ def ids(api: Service, owner: dict[str, str], before: object) -> dict[str, str]:
     opened = api.client.post("/v1/uploads", json=upload, headers=owner).get_json()
     items = api.client.get(f"/v1/jobs/{made['id']}/items", headers=owner).get_json()["items"]
     (key, *_) = api.parts.repository.keys.page(limit=1, tenant=DEFAULT_TENANT).items
+    webhook = api.parts.repository.webhooks.create(
+        DEFAULT_TENANT, "https://hooks.example", {EventType.FINISHED}
+    ).webhook
     return {
         "job_id": made["id"],
         "item_id": items[0]["id"],
         "upload_id": opened["id"],
         "key_id": key.id,
+        "webhook_id": webhook.id,
+        "delivery_id": api.parts.repository.webhooks.ping(DEFAULT_TENANT, webhook.id).id,
     }
 
 
