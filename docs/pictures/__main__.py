@@ -51,9 +51,9 @@ def _read_demo_films(url: str) -> tuple[Findings, str, str]:
         films = gather([find_checkout() / DEMO_FILMS]).films
         job = client.submit_films(films, JobOptions(name=f"{len(films)} synthetic demo films"))
         *_, job = client.watch(job.id)
-        shown = next(item for item in client.items(job.id) if "bacterial" in item.wire["name"])
+        shown = next(item for item in client.items(job.id) if "bacterial" in item.name)
         with client.results(job.id, "ndjson") as pieces:
-            return read_findings(pieces), job.id, shown["id"]
+            return read_findings(pieces), job.id, shown.id
 
 
 def _take(browser: str, url: str, file: Path, width: int, height: int) -> None:
