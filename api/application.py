@@ -24,6 +24,7 @@ from api.views.audit import audit
 from api.views.control import control
 from api.views.docs import docs
 from api.views.events import events
+from api.views.exports import exports
 from api.views.health import health
 from api.views.items import items
 from api.views.jobs import jobs
@@ -54,6 +55,7 @@ _BLUEPRINTS = (
     events,
     webhooks,
     results,
+    exports,
     items,
     rows,
     pictures,

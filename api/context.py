@@ -10,6 +10,7 @@ from flask import current_app, g
 from api.caller import Caller
 from api.parts import Parts
 from lungline.errors import (
+    ExportNotFound,
     InvalidParameter,
     ItemNotFound,
     JobNotFound,
@@ -107,3 +108,16 @@ def checked_key_id(key_id: str) -> str:
     if not _ID.fullmatch(key_id):
         raise KeyNotFound("A key's id has 32 hexadecimal digits; this address has something else.")
     return key_id
+
+
+def checked_export_id(export_id: str) -> str:
+    """Return the id.
+
+    Raises:
+        ExportNotFound: It cannot be one.
+    """
+    if not _ID.fullmatch(export_id):
+        raise ExportNotFound(
+            "An export's id has 32 hexadecimal digits; this address has something else."
+        )
+    return export_id

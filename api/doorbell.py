@@ -35,6 +35,10 @@ class Doorbell:
         """Say that an archive waits to be expanded."""
         self._ring(Queue.EXPAND, 1)
 
+    def export_waits(self) -> None:
+        """Say that an export waits to be made."""
+        self._ring(Queue.EXPAND, 1)
+
     def _ring(self, queue: Queue, wanted: int) -> None:
         if wanted <= 0 or self._clock() < self._quiet_until:
             return

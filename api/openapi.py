@@ -183,6 +183,7 @@ PART_PARAMETERS: list[dict[str, Any]] = [
         "description": "MD5 of the body as Base64 (RFC 1864); compared where it is given.",
     }
 ]
+LINK_PARAMETERS = PART_PARAMETERS[:2]
 LAST_EVENT = {
     "in": "header",
     "name": "Last-Event-ID",
@@ -231,6 +232,8 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     part["requestBody"] = PART
     part["parameters"] += PART_PARAMETERS
     scopes = _scopes()
+    content = spec["paths"]["/v1/exports/{export_id}/content"]["get"]
+    content["parameters"] += LINK_PARAMETERS
     for path, operations in spec["paths"].items():
         for operation in operations.values():
             _secure(operation, scopes[operation["operationId"]])

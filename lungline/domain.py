@@ -53,6 +53,39 @@ class UploadStatus(StrEnum):
     DELETING = "deleting"  # gone for its tenant; the sweep removes what is left
 
 
+class ExportStatus(StrEnum):
+    """Where results that are made in the background stand."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETING = "deleting"  # gone for its tenant; the sweep removes what is left
+
+
+class ExportFormat(StrEnum):
+    """How the results of a whole job are written into one file."""
+
+    CSV = "csv"
+    NDJSON = "ndjson"
+    PARQUET = "parquet"
+    MASKS = "masks"
+    OVERLAYS = "overlays"
+    HEATMAPS = "heatmaps"
+
+    @property
+    def pictures(self) -> bool:
+        """Whether it is a zip of pictures."""
+        return self in PICTURE_FORMATS
+
+    @property
+    def extension(self) -> str:
+        """How the name of such a file ends, with its dot."""
+        return f".{self}.zip" if self.pictures else f".{self}"
+
+
+PICTURE_FORMATS = frozenset({ExportFormat.MASKS, ExportFormat.OVERLAYS, ExportFormat.HEATMAPS})
 TERMINAL_ITEM_STATUSES = frozenset({ItemStatus.SUCCEEDED, ItemStatus.FAILED, ItemStatus.CANCELLED})
 TERMINAL_JOB_STATUSES = frozenset(
     {

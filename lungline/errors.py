@@ -283,6 +283,21 @@ class UploadNotFound(NotFound):
     title = "There is no such upload"
 
 
+class ExportNotFound(NotFound):
+    """No export has this id, or it is deleted or expired."""
+
+    code = "export_not_found"
+    title = "There is no such export"
+
+
+class NoSuchRange(ClientError):
+    """The range that is asked for lies behind the end."""
+
+    code = "no_such_range"
+    status = 416
+    title = "The file has no such range"
+
+
 class UploadClosed(ClientError):
     """The upload takes no more parts, or cannot be deleted any more."""
 
@@ -545,4 +560,12 @@ JOB_CODES: dict[str, str] = {
     "overlapping_entries": "The archive's entries overlap, as only a zip bomb's do.",
     "attempts_exhausted": "Expanding the archive failed each time.",
     "internal_error": "Something failed inside the service.",
+}
+
+# Why an export can fail.
+EXPORT_CODES: dict[str, str] = {
+    "too_large": "The export has more bytes than the limit allows.",
+    "job_changed": "The job was retried or deleted while its results were written.",
+    "invalid_parameter": "The workers cannot write this format.",
+    "attempts_exhausted": "Making the export failed each time.",
 }

@@ -179,12 +179,16 @@ class Settings(BaseSettings):
         description="How long an upload may take, and wait for its job once it is complete.",
     )
     upload_link_seconds: int = Field(
-        3_600, ge=1, le=604_800, description="How long the link of a part may be used."
+        3_600,
+        ge=1,
+        le=604_800,
+        description="How long the link of a part, or of an export, may be used.",
     )
     upload_parts: Literal["store", "api"] = Field(
         "store",
-        description="Where clients send parts: `store`: to S3 itself, by signed links; `api`: "
-        "through the API, when clients cannot reach S3. The local store always takes them so.",
+        description="Where clients send parts and fetch exports: `store`: at S3 itself, by signed "
+        "links; `api`: through the API, when clients cannot reach S3. The local store always does "
+        "so.",
     )
     link_key: SecretStr | None = Field(
         None,
@@ -267,6 +271,20 @@ class Settings(BaseSettings):
     )
     retain_days_of: dict[str, Annotated[float, Field(gt=0)]] = Field(
         {}, description='The same for single tenants, as JSON: `{"ward": 30}`.'
+    )
+
+    # Results made in the background.
+    export_seconds: int = Field(
+        7 * 86_400, gt=0, description="How long an export waits to be made, and then to be fetched."
+    )
+    max_export_bytes: int = Field(
+        64 * 1024 * MIB, gt=0, description="Largest export; pictures of a whole job may be large."
+    )
+    expander_processes: int = Field(
+        2,
+        ge=1,
+        description="Processes of an expander; one of them at most makes an export, so of a single "
+        "one an archive may have to wait for it.",
     )
 
     # Telling what happens.

@@ -22,6 +22,8 @@ from lungline.domain import (
     BundleStatus,
     DeliveryStatus,
     EntryOutcome,
+    ExportFormat,
+    ExportStatus,
     ItemStatus,
     JobStatus,
     UploadStatus,
@@ -48,6 +50,9 @@ FILM_DELETING = text("films.deleting_at IS NOT NULL")
 UPLOAD_HELD = text("uploads.status IN ('open', 'completing', 'complete')")
 DELIVERY_PENDING = text("deliveries.status = 'pending'")
 UPLOAD_DELETING = text("uploads.status = 'deleting'")
+EXPORT_QUEUED = text("exports.status = 'queued'")
+EXPORT_RUNNING = text("exports.status = 'running'")
+EXPORT_DELETING = text("exports.status = 'deleting'")
 
 
 def predicate_of(predicate: TextClause, alias: str) -> TextClause:
@@ -73,6 +78,8 @@ class Base(DeclarativeBase):
         BundleStatus: status_type(BundleStatus),
         DeliveryStatus: status_type(DeliveryStatus),
         EntryOutcome: status_type(EntryOutcome),
+        ExportFormat: status_type(ExportFormat),
+        ExportStatus: status_type(ExportStatus),
         ItemStatus: status_type(ItemStatus),
         JobStatus: status_type(JobStatus),
         UploadStatus: status_type(UploadStatus),
@@ -396,6 +403,42 @@ class UsageRow(Base):
     month: Mapped[str] = mapped_column(PlainText(7), primary_key=True)  # `2026-01`, UTC
     films: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class ExportRow(Base):
+    """Results of an ended job as one object, which it owns under `object_key`."""
+
+    __tablename__ = "exports"
+    __table_args__ = (
+        Index("ix_exports_tenant_id", "tenant", "id"),
+        Index("ix_exports_job_id", "job_id"),
+        Index("ix_exports_expires_at", "expires_at"),
+        _partial("ix_exports_queued", "id", where="status = 'queued'"),
+        _partial("ix_exports_running", "id", where="status = 'running'"),
+        _partial("ix_exports_deleting", "id", where="status = 'deleting'"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    tenant: Mapped[str] = mapped_column(PlainText(64), ForeignKey("tenants.id"))
+    job_id: Mapped[str] = mapped_column(ID)  # the job may go before
+    job_finished_at: Mapped[float]  # another one after a retry: then it is out of date
+    format: Mapped[ExportFormat]
+    status: Mapped[ExportStatus]
+    object_key: Mapped[str | None]
+    worker_id: Mapped[str | None] = mapped_column(PlainText(128))
+    lease_id: Mapped[str | None] = mapped_column(ID)
+    lease_expires_at: Mapped[float | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    items_done: Mapped[int] = mapped_column(default=0)
+    items_total: Mapped[int]
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(PlainText(64))
+    error_code: Mapped[str | None] = mapped_column(PlainText(64))
+    error_reason: Mapped[str | None]
+    created_at: Mapped[float]
+    started_at: Mapped[float | None]
+    finished_at: Mapped[float | None]
+    expires_at: Mapped[float]
 
 
 class FailureRow(Base):

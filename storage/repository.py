@@ -10,6 +10,7 @@ from storage.deletions import Deletions
 from storage.entries import Entries
 from storage.events import Events
 from storage.expansions import Expansions
+from storage.exports import Exports
 from storage.items import Items
 from storage.jobs import Jobs
 from storage.keys import Keys
@@ -39,6 +40,7 @@ class Repository:
         repairs: What the sweep does.
         events: What happened.
         uploads: Archives that come in parts.
+        exports: Results that are made in the background.
         quotas: What tenants may have, and have.
         usage: What tenants submitted, by month.
         keys: Who may ask at all.
@@ -69,6 +71,7 @@ class Repository:
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
         self.usage = UsageBook(database)
+        self.exports = Exports(database)
         self.uploads = Uploads(database, self.quotas.limits)
         self.keys = Keys(database)
         self.webhooks = Webhooks(database)

@@ -13,7 +13,7 @@ from lungline.settings import Settings, current_settings
 BEAT = "beat"
 ROLES = {
     "analyze": "reads films, one process a core",
-    "expand": "unpacks archives",
+    "expand": "unpacks archives, makes exports",
     "control": "repairs what was left behind",
     BEAT: "asks for a repair every few seconds",
 }

@@ -24,10 +24,12 @@ def analyze() -> None:
 # What stands still ends itself (`workers.progress`); this is for what holds even that up.
 @app.task(name=Task.EXPAND, time_limit=6 * 3600)
 def expand() -> None:
-    """Spend a permit: expand a piece of one archive."""
+    """Spend a permit: make an export, or expand a piece of one archive."""
     from workers.expand import expand_archive
+    from workers.export import export_results
 
-    child.current().run(expand_archive)
+    # Exports first: a crew makes one at a time, so its other processes go on with archives.
+    child.current().run(lambda parts: export_results(parts) or expand_archive(parts))
 
 
 @app.task(name=Task.SWEEP)

@@ -8,6 +8,7 @@ from lungline.errors import PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
 from storage.deletions import PURGED_AT_ONCE
+from storage.exports import REMOVED_AT_ONCE as EXPORTS_AT_ONCE
 from storage.uploads import REMOVED_AT_ONCE
 from storage.webhooks import CHUNK_ROWS
 from workers.parts import Parts
@@ -49,6 +50,7 @@ def _repair(parts: Parts) -> dict[str, int]:
         "expired_jobs": _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
         "cancelled": _in_chunks(lambda: repairs.cancelling(CHUNK)),
         "finished_jobs": _in_chunks(lambda: repairs.finishable(CHUNK)),
+        "expired_exports": _in_chunks(lambda: parts.repository.exports.expire(CHUNK)),
         "expired_uploads": _in_chunks(lambda: parts.repository.uploads.expire(CHUNK)),
     }
 
@@ -56,11 +58,14 @@ def _repair(parts: Parts) -> dict[str, int]:
 def _deletions(parts: Parts) -> dict[str, int]:
     """Remove what deleted jobs and uploads left behind."""
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
+    exports = parts.repository.exports
     return {
         "outlived_jobs": _outlived(parts),
         "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
         "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
         "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
+        "exports_taken_back": exports.take_back(store, parts.settings.max_attempts),
+        "removed_exports": _in_chunks(lambda: exports.remove(store), EXPORTS_AT_ONCE),
         "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
     }
 
@@ -103,7 +108,8 @@ def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:
 def _permits(parts: Parts) -> dict[str, int]:
     jobs, permits = parts.repository.jobs, parts.permits
     queued = batches(jobs.queued_films(), parts.settings.batch_size)
+    exports = parts.repository.exports.waiting()
     return {
         "analyze_permits": permits.top_up(Queue.ANALYZE, queued),
-        "expand_permits": permits.top_up(Queue.EXPAND, jobs.expandable()),
+        "expand_permits": permits.top_up(Queue.EXPAND, jobs.expandable() + exports),
     }

@@ -97,7 +97,10 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
     Returns:
         The exit status of the process.
     """
-    processes = settings.worker_processes if queue is Queue.ANALYZE else 1
+    processes = {
+        Queue.ANALYZE: settings.worker_processes,
+        Queue.EXPAND: settings.expander_processes,
+    }.get(queue, 1)
     crew = Crew(processes)
     _connect(queue, settings, crew, load)
     # Celery warns root of messages that run code; ours are JSON, and containers run as root.

@@ -1,6 +1,7 @@
-"""Signed links: whoever has one may send that part, without any other right, for a while.
+"""Signed links: whoever has one may send that part, or fetch that export, without any other right.
 
-The same promise as a presigned link of S3, for stores that clients do not reach themselves.
+They hold for a while: the same promise as a presigned link of S3, for stores that clients do not
+reach themselves.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ class Links:
         """Sign with `key`."""
         self._key = key
 
-    def make(self, path: str, seconds: int) -> str:
-        """Sign a path for PUT, for `seconds` from now."""
+    def make(self, path: str, seconds: int, method: str = "PUT") -> str:
+        """Sign a path for one method, for `seconds` from now."""
         expires = int(time.time()) + seconds
-        query = urlencode({_EXPIRES: expires, _SIGNATURE: self._sign(path, str(expires))})
+        query = urlencode({_EXPIRES: expires, _SIGNATURE: self._sign(method, path, str(expires))})
         return f"{path}?{query}"
 
-    def check(self, path: str, query: Mapping[str, str]) -> None:
+    def check(self, path: str, query: Mapping[str, str], method: str = "PUT") -> None:
         """Check a link that was used.
 
         Raises:
@@ -40,7 +41,7 @@ class Links:
             LinkExpired: Its time is over.
         """
         expires, signature = query.get(_EXPIRES, ""), query.get(_SIGNATURE, "")
-        expected = self._sign(path, expires)
+        expected = self._sign(method, path, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise LinkInvalid(
                 "The link is not as it was made. Ask for a new one, use it unchanged."
@@ -48,8 +49,8 @@ class Links:
         if int(expires) < time.time():
             raise LinkExpired("The link's time is over. Ask for a new one.")
 
-    def _sign(self, path: str, expires: str) -> str:
-        text = f"PUT\n{path}\n{expires}"
+    def _sign(self, method: str, path: str, expires: str) -> str:
+        text = f"{method}\n{path}\n{expires}"
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
 

@@ -14,6 +14,7 @@ from lungline.client.errors import (
     StillRunning,
     TooMany,
 )
+from lungline.client.exports import Export
 from lungline.client.films import FilmFile, Inputs, gather
 from lungline.client.items import Finding, Item, Prediction
 from lungline.client.jobs import Counts, Job
@@ -25,6 +26,7 @@ __all__ = [
     "AsyncLunglineClient",
     "Conflict",
     "Counts",
+    "Export",
     "Failed",
     "FilmFile",
     "Finding",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import httpx
 
 from lungline.client.archive import PIECE_BYTES, zip_films
 from lungline.client.errors import InputUnusable
+from lungline.client.exports import EXPORT_PAUSE_SECONDS, Export
 from lungline.client.films import FilmFile
 from lungline.client.following import follow
 from lungline.client.items import Item
@@ -26,7 +28,7 @@ from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.submitting import Submittable, sort_out, type_of
 from lungline.client.transport import Body, Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
-from lungline.domain import Scope
+from lungline.domain import ExportFormat, Scope
 
 PictureKind = Literal["film", "mask", "heatmap", "overlay"]
 Sent = Callable[[int], None]
@@ -375,6 +377,32 @@ class LunglineClient:
         """A job's results in the order of submission: bytes as a context, rows, or a table."""
         path = f"{_job_path(job_id)}/results"
         return Results(lambda form: self._transport.stream(path, format=form), kind)
+
+    def export(self, job_id: str, kind: ExportFormat) -> Export:
+        """Let the results of an ended job be written into one file in the background."""
+        path = f"{_job_path(job_id)}/exports"
+        return Export.from_wire(self._transport.post_json(path, {"format": str(kind)}))
+
+    def exported(self, export: Export) -> Iterator[Export]:
+        """Yield an export as it goes on, until it has ended."""
+        while True:
+            export = Export.from_wire(self._transport.get(f"/v1/exports/{export.id}"))
+            yield export
+            if export.ended:
+                return
+            time.sleep(EXPORT_PAUSE_SECONDS)
+
+    @contextmanager
+    def export_content(self, export: Export) -> Iterator[Iterator[bytes]]:
+        """Open an export that has succeeded as a stream of bytes."""
+        if export.url is None:
+            raise InputUnusable(f"the export is {export.status}: there is nothing to fetch")
+        with self._transport.stream(export.url) as response:
+            yield response.iter_raw()
+
+    def delete_export(self, export: Export) -> None:
+        """Remove an export, made or not."""
+        self._transport.delete(f"/v1/exports/{export.id}")
 
     def _upload(
         self, source: Source, name: str, options: JobOptions | None, sent: Sent, note: Note

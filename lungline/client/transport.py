@@ -193,11 +193,18 @@ class Transport:
 
     @contextmanager
     def stream(self, path: str, **parameters: str | int | None) -> Iterator[httpx.Response]:
-        """GET something long; the start is tried again, a break in the middle is an error."""
+        """GET something long; the start is tried again, a break in the middle is an error.
+
+        Args:
+            path: Below the service's address; or anywhere, such as in its object store.
+            parameters: Of the query; those that are None are left out.
+        """
+        http = self._http if path.startswith("/") else self._outside(path)
 
         def begin() -> httpx.Response:
-            request = self._http.build_request("GET", path, params=_present(parameters))
-            response = self._http.send(request, stream=True)
+            # Without any parameters a signed link stays as it is.
+            request = http.build_request("GET", path, params=_present(parameters) or None)
+            response = http.send(request, stream=True)
             try:
                 _check(response)
             except BaseException:

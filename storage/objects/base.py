@@ -98,6 +98,18 @@ class ObjectStore(Protocol):
         """Remove an object; nothing happens where there is none."""
         ...
 
+    def discard(self, key: str) -> None:
+        """Remove an object, and what a `put_stream` to the key that died has left behind."""
+        ...
+
+    def link(self, key: str, seconds: int, filename: str, media_type: str) -> str | None:
+        """An address from which a client may GET an object, without any other right.
+
+        Returns:
+            None when the store is not to be reached by clients: then the API gives it out.
+        """
+        ...
+
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with `prefix` (any string), in no order, a page at a time."""
         ...

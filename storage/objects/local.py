@@ -57,7 +57,7 @@ class LocalStore:
     def put_stream(self, key: str, stream: BinaryIO, limit: int) -> StoredStream:
         """See `ObjectStore.put_stream`."""
         target = self._layout.path(key)
-        with self._temporaries(1) as (temporary,):
+        with self._temporaries(1, _mark(key)) as (temporary,):
             stored = _copy(LimitedReader(stream, limit), temporary)
             with _writing():
                 move(temporary, target)
@@ -106,6 +106,17 @@ class LocalStore:
             with suppress(OSError):
                 path.parent.rmdir()
 
+    def discard(self, key: str) -> None:
+        """See `ObjectStore.discard`."""
+        self.delete(key)
+        with _writing():
+            for path in self._incoming.glob(f"{_mark(key)}*"):
+                path.unlink(missing_ok=True)
+
+    def link(self, key: str, seconds: int, filename: str, media_type: str) -> str | None:
+        """See `ObjectStore.link`: a folder has no address."""
+        return None
+
     def keys(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore.keys`."""
         with _reading():
@@ -118,11 +129,11 @@ class LocalStore:
             _remove_stale(self._incoming)
 
     @contextmanager
-    def _temporaries(self, count: int) -> Iterator[list[Path]]:
+    def _temporaries(self, count: int, mark: str = "") -> Iterator[list[Path]]:
         """Names of files that are gone when the block is left; they are not made here."""
         with _writing():
             make_folders(self._incoming)
-        paths = [self._incoming / uuid4().hex for _ in range(count)]
+        paths = [self._incoming / f"{mark}{uuid4().hex}" for _ in range(count)]
         try:
             yield paths
         finally:
@@ -130,6 +141,11 @@ class LocalStore:
                 # One that cannot be removed now is stale tomorrow.
                 with suppress(OSError):
                     path.unlink()
+
+
+def _mark(key: str) -> str:
+    """How the temporary file of a stream to `key` begins."""
+    return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-"
 
 
 def _copy(reader: LimitedReader, path: Path) -> StoredStream:

@@ -33,7 +33,11 @@ class S3Store:
         """Use the bucket that the settings name; nothing is sent yet."""
         self._bucket = settings.s3_bucket
         self._client = ClientOfProcess(settings)
-        self.parts: PartedObjects = S3Parts(settings)
+        self._through_store = settings.upload_parts == "store"
+        self._signer = ClientOfProcess(
+            settings, endpoint=settings.s3_public_endpoint_url, checksums=False
+        )
+        self.parts: PartedObjects = S3Parts(settings, self._signer)
 
     def put(self, key: str, data: bytes) -> None:
         """See `ObjectStore.put`."""
@@ -85,6 +89,26 @@ class S3Store:
         where = self._where(key)
         with store_errors():
             self._client.get().delete_object(**where)
+
+    def discard(self, key: str) -> None:
+        """See `ObjectStore.discard`."""
+        self.parts.abort(key)
+        self.delete(key)
+
+    def link(self, key: str, seconds: int, filename: str, media_type: str) -> str | None:
+        """See `ObjectStore.link`."""
+        if not self._through_store:
+            return None
+        wanted = {
+            **self._where(key),
+            "ResponseContentDisposition": f'attachment; filename="{filename}"',
+            "ResponseContentType": media_type,
+            "ResponseCacheControl": "no-store",
+        }
+        with store_errors():
+            signer = self._signer.get()
+            link = signer.generate_presigned_url("get_object", Params=wanted, ExpiresIn=seconds)
+        return str(link)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore.keys`."""

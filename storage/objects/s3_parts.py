@@ -22,16 +22,14 @@ _NOT_ARRIVED = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 class S3Parts:
     """`PartedObjects` in a bucket."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Use the bucket of the settings; nothing is sent yet."""
+    def __init__(self, settings: Settings, signer: ClientOfProcess) -> None:
+        """Use the bucket of the settings, and a client that signs links; nothing is sent yet."""
         self._bucket = settings.s3_bucket
         self._through_store = settings.upload_parts == "store"
         # AWS wants the checksum of its own kind with all parts of an upload or with none, and
         # nobody can ask it of every client. Each part has its MD5.
         self._client = ClientOfProcess(settings, checksums=False)
-        self._signer = ClientOfProcess(
-            settings, endpoint=settings.s3_public_endpoint_url, checksums=False
-        )
+        self._signer = signer
 
     def begin(self, key: str) -> str:
         """See `PartedObjects.begin`."""

@@ -6,10 +6,19 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator
 
+from lungline.domain import ExportFormat
 from lungline.errors import FilmRejected, PictureNotReady
 from storage.items import Item
 
 MISSING = "missing.csv"
+PICTURE_OF = {
+    ExportFormat.MASKS: "mask",
+    ExportFormat.OVERLAYS: "overlay",
+    ExportFormat.HEATMAPS: "heatmap",
+}
+"""Which picture an export holds."""
+PICTURE_SIDE = 1024
+"""Pixels of the longest side, where nobody says."""
 
 
 def picture_files(

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Connection, and_, select, update
 from lungline.domain import TERMINAL_JOB_STATUSES, JobStatus, Priority
 from storage import scheduling
 from storage.events import EventType, record
-from storage.models import JOB_EXPIRING, JOB_RETRIED, JobRow
+from storage.models import JOB_EXPIRING, JOB_RETRIED, ExportRow, JobRow
 from storage.pace import NO_PACE
+from storage.transitions.exports import delete_exports
 from storage.transitions.jobs import NOT_EXPANDED
 
 _OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
@@ -77,7 +78,10 @@ def begin_deleting(connection: Connection, at: float, tenant: str, job_id: str) 
     """
     change = update(JobRow).where(_there(tenant, job_id), JobRow.status.in_(TERMINAL_JOB_STATUSES))
     gone = change.values(deleted_at=at, idempotency_key=None)
-    return bool(connection.execute(gone).rowcount)
+    if not connection.execute(gone).rowcount:
+        return False
+    delete_exports(connection, ExportRow.job_id == job_id)
+    return True
 
 
 def hold_retry(connection: Connection, job_id: str, *, last: bool) -> bool:

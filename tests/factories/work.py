@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +125,17 @@ def _request(bundle: str) -> dict[str, Any]:
         "idempotency_key": None,
         "request_hash": None,
     }
+
+
+@contextmanager
+def exporter(settings: Settings, worker_id: str = "host-1-0") -> Iterator[Parts]:
+    """Parts of an expander, which reads no films, over a database that has its tables."""
+    parts = build_parts(make_celery(settings), settings, worker_id, analyzers=Analyzers(_no_bundle))
+    try:
+        yield parts
+    finally:
+        parts.close()
+
+
+def _no_bundle(bundle: str) -> Reader:
+    raise AssertionError(f"an expander reads no films, with {bundle} or any other bundle")

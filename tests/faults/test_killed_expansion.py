@@ -24,7 +24,10 @@ def test_a_killed_expander_goes_on_at_the_cursor(
     kind: ArchiveFormat, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ):
     settings = quick_settings(
-        tmp_path_factory.mktemp("expand"), broker_url=valkey.url, expand_slice=4
+        tmp_path_factory.mktemp("expand"),
+        broker_url=valkey.url,
+        expand_slice=4,
+        expander_processes=1,
     )
     prepare(settings)
     with WorkerProcesses(settings) as processes:

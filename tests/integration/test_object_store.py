@@ -9,6 +9,7 @@ from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -306,3 +307,40 @@ def unfinished(store: ObjectStore) -> int:
     assert isinstance(store, S3Store)
     answer = store._client.get().list_multipart_uploads(Bucket=store._bucket)
     return len(answer.get("Uploads", ()))
+
+
+def test_what_a_stream_that_died_left_behind_is_discarded(store: ObjectStore, key: str) -> None:
+    class Killed(BaseException):
+        pass
+
+    class Dying(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell() >= 9 * MIB:
+                raise Killed
+            return super().read(size)
+
+    kept = key + "0"
+    store.parts.begin(key)
+    store.put(kept, b"kept")
+    with pytest.raises(Killed):
+        store.put_stream(key, Dying(bytes(20 * MIB)), 20 * MIB)
+    store.put(key, b"whole")
+
+    store.discard(key)
+    store.discard(key)
+
+    assert not store.exists(key)
+    assert store.get(kept) == b"kept"
+
+
+def test_a_link_leads_to_the_object_itself(store: ObjectStore, key: str) -> None:
+    store.put(key, b"content")
+
+    link = store.link(key, 60, "findings.csv", "text/csv")
+
+    if link is not None:  # a folder has no address
+        answer = httpx.get(link, trust_env=False)
+        assert (answer.status_code, answer.content) == (200, b"content")
+        assert answer.headers["Content-Type"] == "text/csv"
+        assert "findings.csv" in answer.headers["Content-Disposition"]
+        assert httpx.get(link.replace("=60", "=61"), trust_env=False).status_code == 403

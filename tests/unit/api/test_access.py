@@ -17,7 +17,7 @@ from tests.factories import films
 from tests.factories.keyed import bearer
 from tests.factories.services import Service, service
 
-OPEN = {"getHealth", "getReadiness", "putPart"}
+OPEN = {"getExportContent", "getHealth", "getReadiness", "putPart"}
 ANY_ID = "0" * 32
 
 
@@ -31,7 +31,8 @@ def operations(api: Service) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Method, address and description of each operation of the OpenAPI document."""
     for path, methods in api.client.get("/openapi.json").get_json()["paths"].items():
         address = path.replace("{number}", "1")
-        for name in ("job_id", "item_id", "upload_id", "key_id", "webhook_id", "delivery_id"):
+        ids = ("job_id", "item_id", "upload_id", "export_id", "key_id", "webhook_id", "delivery_id")
+        for name in ids:
             address = address.replace(f"{{{name}}}", ANY_ID)
         for method, operation in methods.items():
             yield method.upper(), address, operation

@@ -32,7 +32,12 @@ UNDOCUMENTED = {
     "/static/{filename}",
 }
 
-_BINARY = {"image/png", "application/vnd.apache.parquet", "application/zip"}
+_BINARY = {
+    "application/octet-stream",
+    "image/png",
+    "application/vnd.apache.parquet",
+    "application/zip",
+}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lungline import errors
-from lungline.errors import FILM_CODES, JOB_CODES, FilmRejected, LunglineError
+from lungline.errors import EXPORT_CODES, FILM_CODES, JOB_CODES, FilmRejected, LunglineError
 from tests.factories import films
 from tests.factories.services import Service, service
 from tests.fixtures.parts import REPOSITORY
@@ -107,7 +107,7 @@ def test_a_part_that_is_away_is_one_line_a_request(
 
 
 def test_every_code_is_explained() -> None:
-    api_part, film_part, job_part = re.split(r"^## ", DOCS, flags=re.MULTILINE)[1:]
+    api_part, film_part, job_part, export_part = re.split(r"^## ", DOCS, flags=re.MULTILINE)[1:]
     known = {
         (error.code, error.status)
         for error in vars(errors).values()
@@ -120,3 +120,4 @@ def test_every_code_is_explained() -> None:
     assert len(rows) == len(known)
     assert re.findall(r"^\| `(\w+)` \|", film_part, re.MULTILINE) == list(FILM_CODES)
     assert re.findall(r"^\| `(\w+)` \|", job_part, re.MULTILINE) == list(JOB_CODES)
+    assert re.findall(r"^\| `(\w+)` \|", export_part, re.MULTILINE) == list(EXPORT_CODES)

@@ -1,0 +1,183 @@
+"""One permit, one export: the results of a job, written into one object while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from lungline.domain import ExportFormat
+from lungline.errors import (
+    DatabaseUnavailable,
+    InvalidParameter,
+    JobNotFound,
+    ObjectNotFound,
+    PartUnavailable,
+    StoreUnavailable,
+    TooLarge,
+)
+from lungline.telemetry import get_logger, log_context
+from lungline.zipping import zip_stored
+from storage.exports import Export
+from storage.items import Item
+from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_files
+from storage.results.pictures import Pictures
+from storage.results.tables import labels_of, table_pieces
+from storage.space import Space
+from workers.lease import LeaseKeeper
+from workers.parts import Parts
+from workers.progress import Progress
+
+log = get_logger(__name__)
+
+CHECK_BYTES = 64 * 1024 * 1024
+"""The room on the disk is looked at this often."""
+
+
+class _Lost(Exception):
+    """The lease is somebody else's now, or the export was cancelled."""
+
+
+class _Counted:
+    """Items on their way into an export, and how many have passed."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items = items
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items:
+            yield item
+            self.count += 1
+
+
+class _Stream:
+    """Pieces as a stream, which ends with `_Lost` when the lease does."""
+
+    def __init__(self, pieces: Iterator[bytes], keeper: LeaseKeeper, progress: Progress) -> None:
+        self._pieces, self._keeper, self._progress = pieces, keeper, progress
+        self._piece = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        while not self._piece:
+            if self._keeper.lost:
+                raise _Lost
+            piece = next(self._pieces, None)
+            self._progress.made()
+            if piece is None:
+                return b""
+            self._piece = memoryview(piece)
+        wanted = len(self._piece) if size < 0 else size
+        data, self._piece = self._piece[:wanted], self._piece[wanted:]
+        return bytes(data)
+
+
+def export_results(parts: Parts) -> bool:
+    """Spend a permit: make one export. Return whether there was any."""
+    try:
+        export = parts.repository.exports.claim(parts.worker_id, parts.settings.lease_seconds)
+    except DatabaseUnavailable as error:
+        _wait(parts, error)
+        return False
+    if export is None:
+        return False
+    with log_context(export_id=export.id, job_id=export.job_id):
+        _work(parts, export)
+    return True
+
+
+def _work(parts: Parts, export: Export) -> None:
+    """Work under a renewed lease.
+
+    An unexpected error passes through: the lease expires, the sweep removes what is there and
+    counts an attempt, as when the process had died.
+    """
+    exports = parts.repository.exports
+    try:
+        _make(parts, export)
+    except _Lost:
+        log.info("export dropped: cancelled, or another worker has it")
+        _discard(parts, export)
+    except (TooLarge, InvalidParameter) as error:
+        log.info("export failed", code=error.code)
+        exports.fail(export, (error.code, error.message))
+    except (JobNotFound, ObjectNotFound):
+        log.info("export dropped: its job or its object has gone")
+        _discard(parts, export)
+    except PartUnavailable as error:
+        _hand_back(parts, export)
+        _wait(parts, error)
+    except SystemExit:
+        # The parent makes this process end on shutdown; otherwise an attempt is counted when the
+        # lease expires.
+        if parts.stopping():
+            _hand_back(parts, export)
+        raise
+
+
+def _make(parts: Parts, export: Export) -> None:
+    settings, exports = parts.settings, parts.repository.exports
+    items = _Counted(parts.repository.items.stream(export.tenant, export.job_id))
+
+    def renew() -> bool:
+        return exports.renew(export, settings.lease_seconds, items.count)
+
+    progress = Progress(renew, settings.batch_hard_limit_seconds)
+    with LeaseKeeper(progress.renew, settings.lease_renewal_seconds, parts.parent) as keeper:
+        pieces = _while_there_is_room(Space(settings), export_pieces(parts, export, items))
+        stream = _Stream(pieces, keeper, progress)
+        key = export.object_key or ""
+        stored = parts.store.put_stream(key, stream, settings.max_export_bytes)  # type: ignore[arg-type]  # only `read` is called
+    seconds = settings.export_seconds
+    if exports.finish(export, stored.size, stored.sha256, items.count, seconds):
+        log.info("export made", format=str(export.format), size=stored.size, items=items.count)
+    else:
+        log.info("export dropped: cancelled, or its job has changed")
+        _discard(parts, export)
+
+
+def export_pieces(parts: Parts, export: Export, items: Iterable[Item]) -> Iterator[bytes]:
+    """Write items as the export's format says, in pieces.
+
+    Raises:
+        JobNotFound: The job has gone.
+        InvalidParameter: The format cannot be written here.
+    """
+    form: ExportFormat = export.format
+    if form.pictures:
+        settings = parts.settings
+        drawing = Pictures(parts.store, settings.max_film_pixels, settings.bundles_dir)
+        return zip_stored(picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE)))
+    job = parts.repository.jobs.get(export.tenant, export.job_id)
+    labels = labels_of(job, parts.repository.items, parts.settings.bundles_dir)
+    return table_pieces(form, items, labels)
+
+
+def _while_there_is_room(space: Space, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    space.check()
+    written = 0
+    for piece in pieces:
+        written += len(piece)
+        if written >= CHECK_BYTES:
+            space.check(written)
+            written = 0
+        yield piece
+
+
+def _discard(parts: Parts, export: Export) -> None:
+    """Remove an object that belongs to nobody."""
+    with suppress(StoreUnavailable):  # the audit finds it
+        parts.store.discard(export.object_key or "")
+
+
+def _hand_back(parts: Parts, export: Export) -> None:
+    """Let another permit begin anew; no attempt is counted."""
+    try:
+        parts.store.discard(export.object_key or "")
+        parts.repository.exports.hand_back(export)
+    except PartUnavailable as error:
+        log.warning("export not handed back; its lease will expire", code=error.code)
+
+
+def _wait(parts: Parts, error: PartUnavailable) -> None:
+    log.warning("a part does not answer; waiting", code=error.code)
+    parts.backoff.wait()
