@@ -59,12 +59,16 @@ _EXTERNAL_ID = _FIELD | {
     "description": "The client's own id of the only film, given back with it.",
 }
 _FILM_METADATA = _FIELD | {"description": "A JSON object about the only film, given back with it."}
+_PREFIX = _FIELD | {
+    "description": "In place of an upload: a folder that the operator lets be read, `NAME/FOLDER/`."
+}
 _SUBMISSION_DOCUMENT = {
     "type": "object",
-    "required": ["upload"],
+    "oneOf": [{"required": ["upload"]}, {"required": ["prefix"]}],
     "additionalProperties": False,
     "properties": {
         "upload": _FIELD | {"description": "The id of a complete upload."},
+        "prefix": _PREFIX,
         "name": _FIELD,
         "metadata": {"type": "object"},
         "bundle": _FIELD,
@@ -124,6 +128,7 @@ SUBMISSION = {
                         "description": "A file, CSV or NDJSON: name, external_id and metadata of "
                         "the films, or of the archive's.",
                     },
+                    "prefix": _PREFIX,
                     "upload": _FIELD
                     | {"description": "The id of a complete upload, in place of films."},
                     "external_id": _EXTERNAL_ID,

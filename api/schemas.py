@@ -78,7 +78,7 @@ class Job(Schema):
     bundle = String(required=True, metadata={"example": "paediatric-pneumonia@0.1.0"})
     priority = String(required=True, validate=OneOf([p.name.lower() for p in Priority]))
     paused = Boolean(required=True, metadata={"description": "Nothing new of it is read."})
-    source = String(required=True, validate=OneOf(["films", "archive"]))
+    source = String(required=True, validate=OneOf(["films", "archive", "prefix"]))
     metadata = Dict(keys=String(), values=Raw(), required=True)
     counts = Nested(Counts, required=True)
     expansion = Nested(Expansion, required=True, allow_none=True)

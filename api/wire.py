@@ -190,7 +190,7 @@ def _film(item: Item) -> Wire | None:
 
 
 def _expansion(job: Job) -> Wire | None:
-    if job.source != "archive":
+    if job.source == "films":
         return None
     return {
         "entries_seen": job.entries_seen,

@@ -68,6 +68,14 @@ class NotAnArchive(ClientError):
     title = "The archive cannot be read"
 
 
+class PrefixNotAllowed(ClientError):
+    """A folder that the operator has not allowed to be read."""
+
+    code = "prefix_not_allowed"
+    status = 422
+    title = "This folder may not be read"
+
+
 class BadManifest(ClientError):
     """A manifest that cannot be read, or does not belong to the films beside it."""
 
@@ -540,6 +548,7 @@ FILM_CODES: dict[str, str] = {
     "suspicious_ratio": "The entry unpacks to far more than a picture would.",
     "unsupported_compression": "The entry is packed in a way that is not supported.",
     "special_entry": "The entry is a link, a device or a sparse file, not a plain one.",
+    "refused_entry": "The service may not read the film where it lies.",
     "missing_entry": "The manifest names a film that is not there.",
     "listed_twice": "The manifest names the film twice; its first line counts.",
     "manifest_line": "The manifest's line cannot be read.",
@@ -552,6 +561,7 @@ FILM_CODES: dict[str, str] = {
 # Why a job as a whole can fail.
 JOB_CODES: dict[str, str] = {
     "archive_unreadable": "The archive is no zip or tar, is damaged, or is cut off.",
+    "prefix_unreadable": "The folder is not there, or may not be read.",
     "manifest_unreadable": "The manifest as a whole cannot be read.",
     "archive_empty": "The archive holds no film.",
     "too_many_entries": "The archive holds more entries than the limit allows.",

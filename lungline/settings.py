@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lungline.errors import ConfigurationError
+from lungline.sources import check_locations, read_locations
 
 MIB = 1024 * 1024
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
@@ -262,6 +263,11 @@ class Settings(BaseSettings):
     expand_slice: int = Field(
         64, ge=1, le=2000, description="Archive entries committed in one transaction."
     )
+    sources: str = Field(
+        "",
+        description="Places outside the service whose films `prefix` may name: comma-separated "
+        "`NAME=/folder` or `NAME=s3://bucket/prefix/`, or `NAME@TENANT=...` for one tenant alone.",
+    )
     keep_archives: bool = Field(False, description="Keep an uploaded archive once expanded.")
     retain_days: float | None = Field(
         None,
@@ -319,6 +325,17 @@ class Settings(BaseSettings):
                 "LUNGLINE_AUTH=none lets everybody in, so LUNGLINE_API_HOST must be loopback "
                 "(127.0.0.1); set LUNGLINE_AUTH=keys to bind another address"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_sources(self) -> Self:
+        try:
+            own_bucket = self.s3_bucket if self.store == "s3" else None
+            check_locations(
+                read_locations(self.sources), own_bucket, [self.data_dir, self.objects_dir]
+            )
+        except ValueError as error:
+            raise ValueError(f"LUNGLINE_SOURCES: {error}") from None
         return self
 
     @field_validator("cors_origins")

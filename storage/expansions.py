@@ -42,14 +42,16 @@ class Expansion:
         job_id: The job.
         tenant: Whose archive.
         bundle: `name@version`.
-        archive_key: Where the object store keeps it.
+        archive_key: Where the object store keeps it; None: it is a folder outside the service.
         archive_size: Its bytes.
+        prefix: That folder, as the client named it.
         manifest_key: Where the object store keeps what the client says of its films; None: nothing.
         manifest_size: Its bytes.
         manifest_offset: Bytes of it that are committed.
         manifest_line: Lines of it that are committed.
         cursor: Entries that earlier slices have committed; go on after them.
         offset: What the slice before gave as such.
+        after: The same.
         attempts: Deaths of expanders since the last slice.
     """
 
@@ -57,14 +59,16 @@ class Expansion:
     job_id: str
     tenant: str
     bundle: str
-    archive_key: str
-    archive_size: int
+    archive_key: str | None
+    archive_size: int | None
+    prefix: str | None
     manifest_key: str | None
     manifest_size: int | None
     manifest_offset: int
     manifest_line: int
     cursor: int
     offset: int | None
+    after: str | None
     attempts: int
 
 
@@ -110,12 +114,14 @@ class Expansions:
                     JobRow.bundle,
                     JobRow.archive_key,
                     JobRow.archive_size,
+                    JobRow.prefix,
                     JobRow.manifest_key,
                     JobRow.manifest_size,
                     JobRow.manifest_offset,
                     JobRow.manifest_line,
                     JobRow.entries_seen,
                     JobRow.archive_offset,
+                    JobRow.archive_after,
                     JobRow.expand_attempts,
                 )
             ).one()
@@ -139,6 +145,7 @@ class Expansions:
         cursor: int,
         entries_total: int | None,
         offset: int | None = None,
+        after: str | None = None,
         restore: Restore = cannot_restore,
     ) -> bool:
         """Insert the entries of a slice with their films and move the cursor, in one transaction.
@@ -150,6 +157,7 @@ class Expansions:
             cursor: Entries seen so far, those of this slice being the last.
             entries_total: Entries of the archive; None while unknown.
             offset: Where the next entry begins, in an archive that is read as a stream.
+            after: The last file, in a folder outside the service.
             restore: Stores films again that a deletion took away meanwhile.
 
         Returns:
@@ -164,6 +172,7 @@ class Expansions:
                 # Lines of a manifest that have no film follow the archive's entries.
                 entries_total=None if entries_total is None else max(entries_total, cursor),
                 archive_offset=offset,
+                archive_after=after,
                 expand_attempts=0,
             )
             .returning(*_JOB)
@@ -236,6 +245,17 @@ class Expansions:
             return count
 
         return self._database.run(work)
+
+    def listed(self, job_id: str, line: int, limit: int = 1_000) -> list[tuple[int, str]]:
+        """List lines of a manifest behind one, with the names of the films; bad ones are left out.
+
+        Args:
+            job_id: The job.
+            line: Number of the line before; 0: none.
+            limit: Most lines.
+        """
+        with self._database.read() as connection:
+            return manifest_rows.named_after(connection, job_id, line, limit)
 
     def _add(
         self,

@@ -42,7 +42,7 @@ class Job:
         status: Where it stands.
         bundle: `name@version`, pinned at submit.
         priority: Which jobs come first.
-        source: `films` or `archive`.
+        source: `films`, `archive` or `prefix`.
         paused: Whether claims pass it by.
         total: Items so far; the next five add up to it.
         queued: Items that wait.
@@ -209,11 +209,12 @@ class Jobs:
         priority: Priority,
         idempotency_key: str | None,
         request_hash: str | None,
-        archive_key: str,
-        archive_size: int,
+        archive_key: str | None,
+        archive_size: int | None,
         expires_in: float | None = None,
         upload_id: str | None = None,
         manifest: tuple[str, int] | None = None,
+        prefix: str | None = None,
     ) -> Created:
         """Make a job of a stored archive; an expander will find it.
 
@@ -226,11 +227,12 @@ class Jobs:
             priority: Which jobs come first.
             idempotency_key: What the client sent as such.
             request_hash: Digest of the request, to tell a replay from a conflict.
-            archive_key: Where the object store keeps the archive.
+            archive_key: Where the object store keeps the archive; None with a prefix.
             archive_size: Its bytes.
             expires_in: Seconds after which queued films are given up; None: never.
             upload_id: The complete upload that the archive is of; it goes over to the job.
             manifest: Object key and bytes of what the client says of the films.
+            prefix: A folder outside the service, in place of an archive.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
@@ -244,7 +246,8 @@ class Jobs:
             **_new(tenant, job_id, name, metadata, bundle, priority),
             "expires_in": expires_in,
             "status": JobStatus.EXPANDING,
-            "source": "archive",
+            "source": "archive" if prefix is None else "prefix",
+            "prefix": prefix,
             "idempotency_key": idempotency_key,
             "request_hash": request_hash,
             "archive_key": archive_key,

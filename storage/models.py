@@ -220,6 +220,8 @@ class JobRow(Base):
     archive_key: Mapped[str | None]
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
     archive_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the next entry begins
+    archive_after: Mapped[str | None]  # the last file of a folder, see `storage.sources`
+    prefix: Mapped[str | None]
     manifest_key: Mapped[str | None]
     manifest_size: Mapped[int | None] = mapped_column(BigInteger)
     # How far the manifest is taken over into its table.

@@ -86,7 +86,7 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
     def read_range(start: int, length: int) -> bytes:
         if keeper.lost:
             raise _Lost
-        data = parts.store.get_range(expansion.archive_key, start, length)
+        data = parts.store.get_range(expansion.archive_key or "", start, length)
         progress.made()
         return data
 
@@ -151,6 +151,7 @@ def _commit(parts: Parts, expansion: Expansion, archive: Archive[Any], piece: Sl
         cursor=piece.cursor,
         entries_total=archive.entries_total,
         offset=piece.offset,
+        after=piece.after,
         restore=partial(_store_again, parts, piece),
     )
     _check(committed)

@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Self
 
 from lungline.archives import HEAD_BYTES, ArchiveFormat, archive_format
-from lungline.errors import FilmRejected
+from lungline.errors import FilmRejected, PrefixNotAllowed
 from lungline.settings import Settings
 from storage.entries import NewEntry
 from storage.expansions import Expansion
 from storage.intake import FilmIntake, PreparedFilm
 from storage.items import NewItem
+from storage.sources import Found, Source, open_source
 from workers.archive import (
     Archive,
     ArchiveError,
     ArchiveLimits,
     EntryError,
+    FolderArchive,
     Named,
     RangeReader,
     TarArchive,
@@ -53,6 +56,7 @@ class Slice:
         items: Films, good and bad.
         size: Bytes of the good ones.
         offset: Where the next entry begins, once the slice is stored; see `Archive.offset`.
+        after: See `Archive.after`.
         last: Whether the archive has ended with it.
         ends: When it is committed even if it is not full, by the monotonic clock.
     """
@@ -64,6 +68,7 @@ class Slice:
     items: int = 0
     size: int = 0
     offset: int | None = None
+    after: str | None = None
     last: bool = False
     ends: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
 
@@ -90,7 +95,7 @@ class Slice:
     def stored(self, intake: FilmIntake, archive: Archive[Any]) -> Self:
         """Store the good films; then the slice can be committed."""
         intake.store_all(self.films)
-        self.offset = archive.offset
+        self.offset, self.after = archive.offset, archive.after
         return self
 
     @property
@@ -116,11 +121,33 @@ def open_archive(parts: Parts, expansion: Expansion, read_range: RangeReader) ->
         ArchiveError: It cannot be read as a whole.
         ObjectNotFound: It is gone.
     """
-    size, limits = expansion.archive_size, archive_limits(parts.settings)
+    size, limits = expansion.archive_size or 0, archive_limits(parts.settings)
+    if expansion.prefix is not None:
+        return _open_folder(parts, expansion, limits)
     kind = archive_format(read_range(0, HEAD_BYTES))
     if kind is None or kind is ArchiveFormat.ZIP:  # a zip may have a program in front
         return ZipArchive.open(read_range, size, limits)
     return TarArchive.open(kind, read_range, size, limits, expansion.offset or 0)
+
+
+def _open_folder(parts: Parts, expansion: Expansion, limits: ArchiveLimits) -> FolderArchive:
+    """Open a folder outside the service; with a manifest, the files that it lists."""
+    try:
+        source = open_source(parts.settings, expansion.tenant, expansion.prefix or "")
+    except PrefixNotAllowed as error:  # not any more
+        raise ArchiveError("prefix_unreadable", error.message) from None
+    files = None
+    if expansion.manifest_key is not None:
+        files = partial(_listed, parts, expansion.job_id, source)
+    return FolderArchive(source, limits, expansion.offset or 0, expansion.after, files)
+
+
+def _listed(parts: Parts, job_id: str, source: Source, after: str | None) -> Iterator[Found]:
+    """Yield the files that a manifest names, in its order; the mark of each is its line."""
+    line = int(after or 0)
+    while names := parts.repository.expansions.listed(job_id, line):
+        for line, name in names:
+            yield replace(source.named(name), mark=str(line))
 
 
 def archive_limits(settings: Settings) -> ArchiveLimits:

@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from api.context import checked_upload_id
 from api.intake.batches import FilmBatches
-from api.intake.document import UPLOAD, Document
+from api.intake.document import PREFIX, UPLOAD, Document
 from api.intake.kinds import Kind, is_archive
 from api.intake.manifests import Manifest, check_beginning, read_manifest
 from api.intake.multipart import FilePart, FormReader, Limits
@@ -31,6 +31,7 @@ from lungline.errors import (
     ArchiveNotAlone,
     DatabaseUnavailable,
     EmptyBody,
+    InvalidParameter,
     JobNotFound,
     NotAnArchive,
     StoreUnavailable,
@@ -42,6 +43,7 @@ from storage.films import Restore
 from storage.items import NewItem
 from storage.jobs import Created
 from storage.manifests import key_of
+from storage.sources import open_source
 
 FILENAME = "filename"
 
@@ -93,10 +95,11 @@ class Acceptance:
             form = FormReader(spool, limits).read(stream, content_type)
             manifest = Manifest.spooled(spool, form.manifest) if form.manifest else None
             upload_id = form.fields.pop(UPLOAD, None)
+            prefix = form.fields.pop(PREFIX, None)
             parameters = read_parameters(form.fields, self._settings, self._parts.bundles)
-            if upload_id is not None:
+            if upload_id is not None or prefix is not None:
                 _none(form.files)
-                return self._upload(upload_id, parameters, manifest)
+                return self._elsewhere(upload_id, prefix, parameters, manifest)
             if not form.files:
                 raise EmptyBody("The form carries no file. Send each film as a file part.")
             contents = [(part.name, part.content.sha256) for part in form.files]
@@ -140,15 +143,53 @@ class Acceptance:
         return self._one_film(stream, name, parameters)
 
     def upload(self, document: Document) -> Created:
-        """Take a complete upload, which becomes the archive of the job.
+        """Take a complete upload, which becomes the archive of the job, or a folder elsewhere.
 
         Raises:
             LunglineError: See `read_parameters`; `UploadNotFound`, `UploadIncomplete`,
-                `UploadUsed`, `NotAnArchive`, `BadManifest`.
+                `UploadUsed`, `NotAnArchive`, `BadManifest`, `PrefixNotAllowed`.
         """
         parameters = read_parameters(document.fields, self._settings, self._parts.bundles)
         manifest = None if document.manifest is None else Manifest.held(document.manifest)
-        return self._upload(document.upload_id, parameters, manifest)
+        return self._elsewhere(document.upload_id, document.prefix, parameters, manifest)
+
+    def _elsewhere(
+        self,
+        upload_id: str | None,
+        prefix: str | None,
+        parameters: Parameters,
+        manifest: Manifest | None,
+    ) -> Created:
+        """Take films that do not come with the request."""
+        if upload_id is not None and prefix is None:
+            return self._upload(upload_id, parameters, manifest)
+        if prefix is not None and upload_id is None:
+            return self._prefix(prefix, parameters, manifest)
+        raise InvalidParameter("upload and prefix do not go together.")
+
+    def _prefix(self, prefix: str, parameters: Parameters, manifest: Manifest | None) -> Created:
+        """Take a folder outside the service; an expander reads it."""
+        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
+        check_single(parameters.external, None)
+        open_source(self._settings, self._tenant, prefix)
+        job_id, contents = new_id(), [("prefix", prefix), *_content(manifest)]
+        with self._cleaned(job_id) as kept:
+            created = self._parts.repository.jobs.create_with_archive(
+                self._tenant,
+                job_id=job_id,
+                name=parameters.name,
+                metadata=parameters.metadata,
+                bundle=parameters.bundle,
+                priority=parameters.priority,
+                expires_in=parameters.expires_in,
+                idempotency_key=self._key,
+                request_hash=parameters.request_hash(contents),
+                archive_key=None,
+                archive_size=None,
+                manifest=self._kept_manifest(manifest, kept),
+                prefix=prefix,
+            )
+        return self._rung(created, kept)
 
     def _upload(self, given_id: str, parameters: Parameters, manifest: Manifest | None) -> Created:
         check_interactive(parameters.priority, None, self._settings.max_interactive_films)
@@ -323,7 +364,9 @@ def _content(manifest: Manifest | None) -> list[tuple[str, str]]:
 
 def _none(files: Iterable[FilePart]) -> None:
     if any(True for _ in files):
-        raise ArchiveNotAlone("A form that names an upload carries no file but its manifest.")
+        raise ArchiveNotAlone(
+            "A form that names an upload or a prefix carries no file but its manifest."
+        )
 
 
 def _only(files: Iterable[FilePart]) -> FilePart:

@@ -10,7 +10,7 @@ from typing import Any
 from lungline.errors import InvalidParameter, MalformedBody, TooLarge
 
 JSON_TYPE = "application/json"
-UPLOAD, MANIFEST = "upload", "manifest"
+UPLOAD, PREFIX, MANIFEST = "upload", "prefix", "manifest"
 _MANIFEST_ROOM = 1024 * 1024
 """Bytes of a manifest in a document; a form takes larger ones."""
 _ROOM = 16 * 1024
@@ -19,15 +19,17 @@ _ROOM = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A submission of a complete upload.
+    """A submission of a complete upload, or of a folder outside the service.
 
     Attributes:
-        upload_id: As the client gave it.
+        upload_id: As the client gave it; None: it names a prefix.
+        prefix: The same the other way round.
         fields: The job's options as texts, as a form has them.
         manifest: NDJSON; None: there is none.
     """
 
-    upload_id: str
+    upload_id: str | None
+    prefix: str | None
     fields: dict[str, str]
     manifest: bytes | None = None
 
@@ -51,12 +53,15 @@ def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
     if not isinstance(document, dict):
         raise MalformedBody("The body must be a JSON object.")
     upload_id = document.pop(UPLOAD, None)
-    if not isinstance(upload_id, str):
-        raise InvalidParameter("upload must be the id of a complete upload.")
+    prefix = document.pop(PREFIX, None)
+    if (upload_id is None) == (prefix is None):
+        raise InvalidParameter("Give either upload, the id of a complete upload, or prefix.")
+    if not isinstance(upload_id, str | None) or not isinstance(prefix, str | None):
+        raise InvalidParameter("upload and prefix are texts.")
     manifest = _manifest(document.pop(MANIFEST, None))
     given = {name: value for name, value in document.items() if value is not None}
     fields = {name: _text(name, value) for name, value in given.items()}
-    return Document(upload_id, fields, manifest)
+    return Document(upload_id, prefix, fields, manifest)
 
 
 def _manifest(lines: Any) -> bytes | None:

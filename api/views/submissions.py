@@ -36,6 +36,7 @@ from lungline.errors import (
     LunglineError,
     MalformedBody,
     NotAnArchive,
+    PrefixNotAllowed,
     StorageFull,
     StorageQuotaReached,
     StoreUnavailable,
@@ -65,6 +66,7 @@ _ERRORS = problems(
     InvalidParameter,
     BundleNotFound,
     NotAnArchive,
+    PrefixNotAllowed,
     ArchiveNotAlone,
     BadManifest,
     FilmRejected,
@@ -93,7 +95,8 @@ def submit_job() -> Answer | Response:
     """Submit films or an archive.
 
     The body is one film, one archive (zip, tar, tar.gz, tar.zst), or a form with one or many films
-    or a single archive; or JSON that names a complete upload.
+    or a single archive; or JSON that names a complete upload, or a folder that the operator lets
+    be read (`prefix`).
     A film that cannot be taken does not stop the others of a form: its item fails with a code.
     With an `Idempotency-Key` the same request gives the same job, however often it is sent.
     With `Prefer: wait=N` a request of one film is answered 200 with its item, findings and all,

@@ -48,6 +48,19 @@ def join(connection: Connection, job_id: str, entries: Sequence[NewEntry]) -> li
     return [_joined(entry, said) for entry in entries]
 
 
+def named_after(
+    connection: Connection, job_id: str, line: int, limit: int
+) -> list[tuple[int, str]]:
+    """List lines behind one, with the names of their films."""
+    query = (
+        select(ManifestRow.line, ManifestRow.name)
+        .where(ManifestRow.job_id == job_id, ManifestRow.line > line, ManifestRow.key.is_not(None))
+        .order_by(ManifestRow.line)
+        .limit(limit)
+    )
+    return [(row.line, row.name) for row in connection.execute(query)]
+
+
 def take_rest(connection: Connection, job_id: str, limit: int) -> tuple[int, list[NewEntry]]:
     """Remove the first lines of a manifest whose archive has been read.
 

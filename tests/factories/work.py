@@ -82,17 +82,32 @@ class Desk:
         """Submit a job of an archive."""
         key = f"{DEFAULT_TENANT}/uploads/{new_id()}"
         self.store.put(key, archive)
-        told = None
-        if manifest is not None:
-            told = f"{DEFAULT_TENANT}/uploads/{new_id()}", len(manifest)
-            self.store.put(told[0], manifest)
         return self.repository.jobs.create_with_archive(
             DEFAULT_TENANT,
             archive_key=key,
             archive_size=len(archive),
-            manifest=told,
+            manifest=self._told(manifest),
             **_request(bundle),
         ).job
+
+    def submit_prefix(self, prefix: str, manifest: bytes | None = None) -> Job:
+        """Submit a job of a folder outside the service."""
+        return self.repository.jobs.create_with_archive(
+            DEFAULT_TENANT,
+            archive_key=None,
+            archive_size=None,
+            prefix=prefix,
+            manifest=self._told(manifest),
+            **_request(BUNDLE),
+        ).job
+
+    def _told(self, manifest: bytes | None) -> tuple[str, int] | None:
+        """Store a manifest."""
+        if manifest is None:
+            return None
+        key = f"{DEFAULT_TENANT}/uploads/{new_id()}"
+        self.store.put(key, manifest)
+        return key, len(manifest)
 
     def job(self, job: Job) -> Job:
         """The job as it stands now."""

@@ -5,6 +5,7 @@ Neither an archive nor its directory is ever held whole, in memory or on disk.
 
 from workers.archive.base import Archive, Named
 from workers.archive.errors import ArchiveError, EntryError
+from workers.archive.folder import FolderArchive
 from workers.archive.limits import ArchiveLimits
 from workers.archive.names import is_ignored, is_no_film
 from workers.archive.source import RangeReader
@@ -16,6 +17,7 @@ __all__ = [
     "ArchiveError",
     "ArchiveLimits",
     "EntryError",
+    "FolderArchive",
     "Named",
     "RangeReader",
     "TarArchive",

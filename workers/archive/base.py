@@ -41,6 +41,11 @@ class Archive(Protocol[E]):
         """Where to open it to go on behind the latest entry; None where their number suffices."""
         ...
 
+    @property
+    def after(self) -> str | None:
+        """The latest entry, where going on needs its name; None where it does not."""
+        ...
+
     def entries(self, first: int = 0) -> Iterator[E]:
         """Yield the entries in the archive's order, from the given one on.
 

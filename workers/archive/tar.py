@@ -63,7 +63,10 @@ class TarArchive:
     Attributes:
         entries_total: Entries; None until the end is reached.
         offset: Where the next entry begins in the unpacked stream: reading goes on there later.
+        after: None: `offset` is enough.
     """
+
+    after: None = None
 
     def __init__(self, stream: Stream, limits: ArchiveLimits, offset: int) -> None:
         """Use `open`."""

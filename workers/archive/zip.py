@@ -20,9 +20,11 @@ class ZipArchive:
     Attributes:
         entries_total: Entries, folders and ignored ones among them.
         offset: None: the number of an entry is enough to go on at.
+        after: None, for the same reason.
     """
 
     offset: None = None
+    after: None = None
 
     def __init__(
         self, read_range: RangeReader, size: int, directory: Directory, limits: ArchiveLimits

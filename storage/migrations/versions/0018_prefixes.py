@@ -1,0 +1,20 @@
+"""Folders outside the service that films are read from, and how far each is.
+
+Revision: 0018, after 0017. Adds columns that may be empty.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0018"
+down_revision = "0017"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add them."""
+    op.add_column("jobs", sa.Column("prefix", sa.String(), nullable=True))
+    op.add_column("jobs", sa.Column("archive_after", sa.String(), nullable=True))
