@@ -70,6 +70,10 @@ audit: $(VENV)/.dev ## Compare the installed packages with known vulnerabilities
 test-unit: $(VENV)/.dev ## Run the quick tests only
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(VENV)/.dev ## Break real stacks on purpose, a round of each fault: ARGS='--rounds 20'
+	@$(BIN)/python -m tests.faults.drill $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
 	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)

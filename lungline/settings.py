@@ -243,6 +243,12 @@ class Settings(BaseSettings):
         ge=1,
         description="Processes that read films; by default one a core.",
     )
+    worker_memory_bytes: int = Field(
+        4096 * MIB,
+        ge=0,
+        description="Most memory of its own that a process reading with OpenVINO may take; a film "
+        "that needs more fails alone; 0: no limit. With TensorFlow there is none.",
+    )
     batch_size: int = Field(16, ge=1, le=256, description="Films a worker takes at once.")
 
     # The queue.

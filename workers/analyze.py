@@ -14,6 +14,7 @@ from workers.fetching import fetch_bundle
 from workers.lease import LeaseKeeper
 from workers.parts import Parts
 from workers.reading import read_films
+from workers.stored_films import FilmDamaged
 from workers.writing import give_up, hand_back, write_batch
 
 log = get_logger(__name__)
@@ -88,6 +89,12 @@ def _work(parts: Parts, batch: Batch) -> None:
         lease.stop()
         hand_back(parts, batch)
         _fetch(parts, batch.bundle)
+    except FilmDamaged:
+        # Read alone, only what stays damaged is given up; the wait gives the store time to mend.
+        lease.stop()
+        parts.writer.wait()
+        give_up(parts, "the store gave other bytes than were stored")
+        parts.backoff.wait()
     except SystemExit:
         lease.stop()
         _leave(parts, batch)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable
 
 from lungline.bundles import find_bundle
 from lungline.errors import BundleNotFound, ConfigurationError, LunglineError, PartUnavailable
 from lungline.queueing import Queue
+from lungline.settings import Settings
 from lungline.telemetry import get_logger
 from storage.bundles import Bundles
 from workers.analyzers import BundleAbsent, BundleUnusable
@@ -92,7 +94,19 @@ def start(crew: Crew, slot: int, queue: Queue, parts: Parts) -> None:
     _current = Child(crew, slot, parts)
     _current.take_over()
     if queue is Queue.ANALYZE:
+        _limit_memory(parts.settings)
         _current.load()
+
+
+def _limit_memory(settings: Settings) -> None:
+    """Let a film that needs too much memory fail, before the system ends a process for it.
+
+    TensorFlow on a GPU maps more memory than it uses, so it has no limit.
+    """
+    most = settings.worker_memory_bytes
+    if most and settings.runtime == "openvino":
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def current() -> Child:

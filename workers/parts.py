@@ -12,12 +12,14 @@ from celery import Celery
 
 from lungline.queueing import Permits
 from lungline.settings import Settings
+from storage.claims import ClaimedItem
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
 from storage.quotas import Limits
 from storage.repository import Repository
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
+from workers.stored_films import fetch_film
 from workers.webhooks import Courier, deliver_due
 from workers.writer import Writer
 
@@ -33,6 +35,7 @@ class Parts:
         settings: Of this process.
         repository: The database.
         store: Films, archives, masks, views.
+        fetch: Gives the stored bytes of a film, see `fetch_film`.
         permits: Counts and sends permits.
         analyzers: Loaded bundles; loads nothing before it is asked.
         backoff: Waits after a part failed.
@@ -48,6 +51,7 @@ class Parts:
     settings: Settings
     repository: Repository
     store: ObjectStore
+    fetch: Callable[[ClaimedItem], bytes]
     permits: Permits
     analyzers: Analyzers
     backoff: Backoff
@@ -95,10 +99,12 @@ def build_parts(
         max_attempts=settings.max_attempts,
         limits=Limits.of(settings),
     )
+    store = open_store(settings)
     return Parts(
         settings=settings,
         repository=repository,
-        store=open_store(settings),
+        store=store,
+        fetch=partial(fetch_film, store),
         permits=Permits(app, settings),
         analyzers=analyzers,
         backoff=Backoff(stopping),

@@ -41,6 +41,7 @@ def read_films(parts: Parts, batch: Batch) -> BatchRead:
 
     Raises:
         PartUnavailable: The store failed; no film is at fault.
+        FilmDamaged: The store gave other bytes than were stored.
     """
     started = time.monotonic()
     try:
@@ -58,7 +59,7 @@ def read_films(parts: Parts, batch: Batch) -> BatchRead:
 
 def _fetch(parts: Parts, item: ClaimedItem) -> tuple[ClaimedItem, bytes | None]:
     try:
-        return item, parts.store.get(item.film.object_key)
+        return item, parts.fetch(item)
     except ObjectNotFound:
         return item, None
 

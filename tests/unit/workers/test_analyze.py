@@ -96,6 +96,23 @@ def test_a_film_that_is_gone_from_the_store_fails_alone(make):
     assert [item.error_code for item in desk.items(job)] == [None, None, "missing_object"]
 
 
+def test_a_film_that_the_store_damages_is_given_up_alone_and_one_that_it_mends_is_read(make):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(3))
+    damaged, mended = (desk.items(job)[place].film for place in (0, 2))
+    right = desk.store.get(mended.object_key)
+    for film in (damaged, mended):
+        desk.store.put(film.object_key, b"other bytes")
+
+    spend(parts)  # the batch is given up; its films are read alone from now on
+    desk.store.put(mended.object_key, right)
+    drain(parts)
+
+    items = desk.items(job)
+    assert [item.error_code for item in items] == ["attempts_exhausted", None, None]
+    assert [item.attempt for item in items] == [2, 1, 1]
+
+
 def test_a_store_that_fails_hands_the_batch_back_uncounted(make):
     parts, desk = make()
     job = desk.submit(many(2))

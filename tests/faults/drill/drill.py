@@ -1,0 +1,239 @@
+"""One round: a job, a fault in its middle, and what must hold afterwards."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from lungline.client.client import JobOptions, LunglineClient
+from lungline.client.retry import Retry
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.errors import DatabaseUnavailable
+from storage.intake import FilmIntake
+from storage.jobs import Job
+from tests.factories.work import Desk
+from tests.faults.drill.films import expected, make_films
+from tests.faults.drill.stack import Stack, Stuck, wait_for
+from tests.faults.drill.strikes import DEADLY, set_mode
+
+FILMS = 300
+AFTERWARDS = 8
+"""Films of the job that shows that the stack serves again."""
+PATIENT = Retry(tries=60, first_seconds=0.1, most_seconds=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong.
+
+    Attributes:
+        name: Told in the table.
+        strike: Breaks the stack in the middle of the job, and starts again what a supervisor
+            would.
+        share: Of the films, read or with `expanding` unpacked, before it strikes; drawn between.
+        expanding: Strikes while the archive is being unpacked.
+        submitting: Strikes in the submission itself: called with the bytes sent so far.
+        deadly: What some films do to the process that reads them.
+        needs: "postgres" or "seaweed" or "local", where it needs one.
+    """
+
+    name: str
+    strike: Callable[[Drill], None] = lambda drill: None
+    share: tuple[float, float] = (0.05, 0.5)
+    expanding: bool = False
+    submitting: Callable[[Drill, int], None] | None = None
+    deadly: tuple[str, ...] = ()
+    needs: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a round showed.
+
+    Attributes:
+        lost: Films without a finding that could be read.
+        double: Films with more than one row.
+        differ: Films with other findings than an undisturbed run's.
+        stuck: What did not come; empty where all did.
+        wrong: Whatever else should hold and does not.
+        resumed_seconds: From the fault to the next film read; None where none was left.
+        seconds: From the fault to the job's end.
+    """
+
+    lost: int = 0
+    double: int = 0
+    differ: int = 0
+    stuck: str = ""
+    wrong: list[str] = field(default_factory=list)
+    resumed_seconds: float | None = None
+    seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost, doubled, changed or stuck."""
+        return not (self.lost or self.double or self.differ or self.stuck or self.wrong)
+
+
+class Drill:
+    """A running stack, and the job that is broken in it."""
+
+    def __init__(self, stack: Stack, seed: int) -> None:
+        self.stack, self.seed = stack, seed
+        self.rng = random.Random(seed)
+        self.desk = Desk(stack.settings)
+        self.job: Job | None = None
+        self.scratch = stack.strikes.parent / f"round-{seed}"
+        self.scratch.mkdir()
+
+    def run(self, fault: Fault) -> Outcome:
+        """Break a job, wait for its end, and look whether all holds."""
+        films = make_films(FILMS, self.seed)
+        deadly = self._arm_films(films, fault.deadly)
+        try:
+            began, resumed = self._break(films, fault)
+            self._await("the job's end", lambda job: job.status.terminal)
+            seconds = time.monotonic() - began
+            outcome = self._look(films, deadly, resumed, seconds)
+            set_mode(self.stack.strikes, DEADLY)
+            self._serve_again()
+        except Stuck as error:
+            return Outcome(stuck=str(error))
+        finally:
+            set_mode(self.stack.strikes, DEADLY)
+            self.desk.close()
+        return outcome
+
+    def done(self) -> int:
+        """Films that are read."""
+        return 0 if (job := self.look()) is None else job.succeeded
+
+    def look(self) -> Job | None:
+        """The job as it stands, or None while the database is away."""
+        assert self.job is not None
+        try:
+            return self.desk.job(self.job)
+        except DatabaseUnavailable:
+            return None
+
+    def _break(self, films: list[bytes], fault: Fault) -> tuple[float, float | None]:
+        began = time.monotonic()
+        self._submit(films, fault)
+        if fault.submitting:
+            return began, None
+        least = fault.share[0] + self.rng.random() * (fault.share[1] - fault.share[0])
+        if fault.expanding:
+            self._await("unpacking", lambda job: job.entries_seen >= least * FILMS)
+        else:
+            self._await("the middle", lambda job: job.succeeded >= least * FILMS)
+        began, before = time.monotonic(), self.done()
+        fault.strike(self)
+        self._await("work going on", lambda job: job.succeeded > before or job.status.terminal)
+        return began, time.monotonic() - began
+
+    def _submit(self, films: list[bytes], fault: Fault) -> None:
+        archive = self.scratch / "films.zip"
+        archive.write_bytes(zip_of(films))
+        struck = False
+
+        def sent(total: int) -> None:
+            nonlocal struck
+            if fault.submitting and not struck:
+                struck = True
+                fault.submitting(self, total)
+
+        with LunglineClient(self.stack.settings.url, retry=PATIENT) as client:
+            told = client.submit_archive(archive, JobOptions(name=fault.name), sent)
+        self.job = self.desk.repository.jobs.get(DEFAULT_TENANT, told.id)
+
+    def _arm_films(self, films: list[bytes], acts: tuple[str, ...]) -> set[str]:
+        """Let some films be deadly; give their hashes."""
+        intake = FilmIntake(self.desk.store, self.stack.settings)
+        chosen = self.rng.sample(films, len(acts))
+        mode = {
+            intake.prepare(DEFAULT_TENANT, film).film.sha256: act
+            for film, act in zip(chosen, acts, strict=True)
+        }
+        set_mode(self.stack.strikes, DEADLY, **mode)
+        return {hashlib.sha256(film).hexdigest() for film in chosen}
+
+    def _await(self, what: str, holds: Callable[[Job], bool]) -> None:
+        wait_for(lambda: (job := self.look()) is not None and holds(job), what)
+
+    def _look(
+        self, films: list[bytes], deadly: set[str], resumed: float | None, seconds: float
+    ) -> Outcome:
+        assert self.job is not None
+        items = self.desk.items(self.job)
+        job = self.desk.job(self.job)
+        times = Counter(item.name for item in items)
+        found = {item.name: item for item in items}
+        lost = differ = 0
+        wrong = self.desk.repository.repairs.check_counters()
+        for number, film in enumerate(films):
+            item = found.get(name_of(number))
+            bad = hashlib.sha256(film).hexdigest() in deadly
+            if item is None or (not bad and item.status is not ItemStatus.SUCCEEDED):
+                lost += 1
+            elif bad and (item.status, item.error_code) != (ItemStatus.FAILED, EXHAUSTED):
+                wrong.append(f"a deadly film is {item.status}")
+            elif not bad and not self._as_expected(item, film):
+                differ += 1
+        ended = JobStatus.COMPLETED_WITH_ERRORS if deadly else JobStatus.SUCCEEDED
+        if job.status is not ended:
+            wrong.append(f"the job is {job.status}")
+        wrong += self._without_object(items)
+        double = sum(count > 1 for count in times.values())
+        return Outcome(lost, double, differ, "", wrong, resumed, seconds)
+
+    def _as_expected(self, item: object, film: bytes) -> bool:
+        if self.stack.plan.get("real"):
+            return True  # the findings of the real bundle are compared in `benchmarks.recovery`
+        findings = item.prediction.findings  # type: ignore[attr-defined]
+        told = [finding["probability"] for finding in findings]
+        return all(abs(a - b) < 1e-9 for a, b in zip(told, expected(film), strict=True))
+
+    def _without_object(self, items: list[object]) -> list[str]:
+        keys = {key for item in items for key in _keys_of(item)}
+        gone = [key for key in keys if not self.desk.store.exists(key)]
+        return [f"{len(gone)} rows without their object"] if gone else []
+
+    def _serve_again(self) -> None:
+        """Read another job, with nobody's help."""
+        for part in ("api", "expand", "control", "beat", "analyze"):
+            if not self.stack.alive(part):
+                raise Stuck(f"{part} has ended")
+        archive = self.scratch / "again.zip"
+        archive.write_bytes(zip_of(make_films(AFTERWARDS, self.seed + 1_000_000)))
+        with LunglineClient(self.stack.settings.url, retry=PATIENT) as client:
+            told = client.submit_archive(archive)
+        self.job = self.desk.repository.jobs.get(DEFAULT_TENANT, told.id)
+        self._await("a job afterwards", lambda job: job.succeeded == AFTERWARDS)
+
+
+EXHAUSTED = "attempts_exhausted"
+
+
+def name_of(number: int) -> str:
+    """The name of a film in its archive."""
+    return f"film-{number:04}.png"
+
+
+def zip_of(films: list[bytes]) -> bytes:
+    """Pack films."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number, film in enumerate(films):
+            archive.writestr(name_of(number), film)
+    return packed.getvalue()
+
+
+def _keys_of(item: object) -> list[str]:
+    film, prediction = item.film, item.prediction  # type: ignore[attr-defined]
+    keys = [film.object_key] if film else []
+    return keys + ([prediction.mask_key] if prediction and prediction.mask_key else [])
