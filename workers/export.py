@@ -17,6 +17,7 @@ from lungline.errors import (
 )
 from lungline.telemetry import get_logger, log_context
 from lungline.zipping import zip_stored
+from storage.bundles import Bundles
 from storage.exports import Export
 from storage.items import Item
 from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_files
@@ -148,7 +149,8 @@ def export_pieces(parts: Parts, export: Export, items: Iterable[Item]) -> Iterat
         drawing = Pictures(parts.store, settings.max_film_pixels, settings.bundles_dir)
         return zip_stored(picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE)))
     job = parts.repository.jobs.get(export.tenant, export.job_id)
-    labels = labels_of(job, parts.repository.items, parts.settings.bundles_dir)
+    bundles = Bundles(parts.repository.database, parts.settings)
+    labels = labels_of(job, parts.repository.items, bundles)
     return table_pieces(form, items, labels)
 
 

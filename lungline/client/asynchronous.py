@@ -15,10 +15,12 @@ from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
 from lungline.client.client import JobOptions, LunglineClient, PictureKind
+from lungline.client.exports import Export
 from lungline.client.items import Item
 from lungline.client.jobs import Job, Retried
 from lungline.client.results import Row
 from lungline.client.submitting import Submittable
+from lungline.domain import ExportFormat
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -119,6 +121,28 @@ class AsyncLunglineClient:
     async def to_pandas(self, job_id: str) -> Any:
         """A job's results as a table, see `Results.to_pandas`."""
         return await self._run(self._client.results(job_id).to_pandas)
+
+    async def export(self, job_id: str, kind: ExportFormat) -> Export:
+        """See `LunglineClient.export`."""
+        return await self._run(self._client.export, job_id, kind)
+
+    def exported(self, export: Export) -> AsyncIterator[Export]:
+        """See `LunglineClient.exported`."""
+        return self._each(lambda: self._client.exported(export))
+
+    async def export_content(self, export: Export) -> AsyncIterator[bytes]:
+        """The bytes of an export that has succeeded, see `LunglineClient.export_content`."""
+        opened = self._client.export_content(export)
+        pieces = await self._run(opened.__enter__)
+        try:
+            async for piece in self._each(lambda: pieces):
+                yield piece
+        finally:
+            await self._run(opened.__exit__, None, None, None)
+
+    async def delete_export(self, export: Export) -> None:
+        """See `LunglineClient.delete_export`."""
+        await self._run(self._client.delete_export, export)
 
     async def usage(self) -> Mapping[str, Any]:
         """See `LunglineClient.usage`."""
