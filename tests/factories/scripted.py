@@ -134,7 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
         is_raw = isinstance(answer.body, bytes)
         content = answer.body if is_raw else json.dumps(answer.body).encode()
         self.send_response(answer.status)
-        for name, value in {**answer.headers, "Content-Length": str(len(content))}.items():
+        # Told, so that no client sends its next request into a connection that is being closed.
+        own = {"Content-Length": str(len(content)), "Connection": "close"}
+        for name, value in {**answer.headers, **own}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(content)
