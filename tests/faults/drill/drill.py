@@ -10,6 +10,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from lungline.client.client import JobOptions, LunglineClient
 from lungline.client.retry import Retry
@@ -191,14 +192,13 @@ class Drill:
         double = sum(count > 1 for count in times.values())
         return Outcome(lost, double, differ, "", wrong, resumed, seconds)
 
-    def _as_expected(self, item: object, film: bytes) -> bool:
+    def _as_expected(self, item: Any, film: bytes) -> bool:
         if self.stack.plan.get("real"):
             return True  # the findings of the real bundle are compared in `benchmarks.recovery`
-        findings = item.prediction.findings  # type: ignore[attr-defined]
-        told = [finding["probability"] for finding in findings]
+        told = [finding["probability"] for finding in item.prediction.findings]
         return all(abs(a - b) < 1e-9 for a, b in zip(told, expected(film), strict=True))
 
-    def _without_object(self, items: list[object]) -> list[str]:
+    def _without_object(self, items: list[Any]) -> list[str]:
         keys = {key for item in items for key in _keys_of(item)}
         gone = [key for key in keys if not self.desk.store.exists(key)]
         return [f"{len(gone)} rows without their object"] if gone else []
@@ -233,7 +233,7 @@ def zip_of(films: list[bytes]) -> bytes:
     return packed.getvalue()
 
 
-def _keys_of(item: object) -> list[str]:
-    film, prediction = item.film, item.prediction  # type: ignore[attr-defined]
+def _keys_of(item: Any) -> list[str]:
+    film, prediction = item.film, item.prediction
     keys = [film.object_key] if film else []
     return keys + ([prediction.mask_key] if prediction and prediction.mask_key else [])
