@@ -1,7 +1,10 @@
 """The runs of a comparison, one after the other; those that have ended are not run again."""
 
+import signal
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import keras
@@ -13,8 +16,10 @@ from ml.training.finished import trained_model
 from ml.training.network import train_network
 from ml.training.recipe_films import read_recipe
 from ml.training.runs import RunFolder
+from ml.training.settings import NetworkSettings
 
 Show = Callable[[str], None]
+RUNS_A_PROCESS = 4
 
 
 def run_all(plan: Plan, data: Path, out: Path, show: Show) -> None:
@@ -29,20 +34,43 @@ def run_all(plan: Plan, data: Path, out: Path, show: Show) -> None:
     Raises:
         ValueError: Data and plan do not fit, or `out` holds runs with other settings.
     """
-    runs = [(cell, seed) for seed in plan.seeds for cell in plan.cells()]
     for recipe in plan.recipes:
         _check_recipe(data / recipe, plan)
-    for number, (cell, seed) in enumerate(runs, start=1):
-        run = RunFolder(out / cell.folder(seed))
-        settings = plan.settings_of(cell, seed)
-        ended = Answers.load(run.path)
-        if ended is not None:
-            run.fix_settings(replace(settings, labels=ended.labels))
-            continue
-        show(f"run {number} of {len(runs)}: {cell.backbone}, {cell.recipe}, seed {seed}")
-        train_network(data / cell.recipe, run, settings, show)
-        _answer(plan, data / cell.recipe, run)
-        keras.backend.clear_session()
+    runs = [(cell, seed) for seed in plan.seeds for cell in plan.cells()]
+    with _processes() as processes:
+        for number, (cell, seed) in enumerate(runs, start=1):
+            folder, settings = out / cell.folder(seed), plan.settings_of(cell, seed)
+            ended = Answers.load(folder)
+            if ended is not None:
+                RunFolder(folder).fix_settings(replace(settings, labels=ended.labels))
+                continue
+            show(f"run {number} of {len(runs)}: {cell.backbone}, {cell.recipe}, seed {seed}")
+            processes.submit(_run, data / cell.recipe, folder, settings).result()
+
+
+def _processes() -> ProcessPoolExecutor:
+    """One process at a time; TensorFlow keeps half a gigabyte of each run that a process made."""
+    return ProcessPoolExecutor(
+        1,
+        mp_context=get_context("spawn"),
+        initializer=_die_at_interrupt,
+        max_tasks_per_child=RUNS_A_PROCESS,
+    )
+
+
+def _die_at_interrupt() -> None:
+    """Let Ctrl-C end the process without a word: its parent tells."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _run(recipe: Path, folder: Path, settings: NetworkSettings) -> None:
+    run = RunFolder(folder)
+    train_network(recipe, run, settings)
+    labels, _, films = read_recipe(recipe, settings.labels, settings.size, settings.films)
+    said = trained_model(run).predict(films.inputs(), batch_size=64, verbose=0)
+    logits = np.asarray(said["logits"], np.float64)
+    Answers(labels, films.labels, films.patients, logits).save(folder)
+    keras.backend.clear_session()
 
 
 def _check_recipe(folder: Path, plan: Plan) -> None:
@@ -51,10 +79,3 @@ def _check_recipe(folder: Path, plan: Plan) -> None:
             f"{folder} is not there; make it with: python -m ml prepare --recipe {folder.name}"
         )
     read_recipe(folder, plan.labels, plan.size, plan.films)
-
-
-def _answer(plan: Plan, folder: Path, run: RunFolder) -> None:
-    labels, _, films = read_recipe(folder, plan.labels, plan.size, plan.films)
-    said = trained_model(run).predict(films.inputs(), batch_size=64, verbose=0)
-    logits = np.asarray(said["logits"], np.float64)
-    Answers(labels, films.labels, films.patients, logits).save(run.path)
