@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import time
 
 from storage.claims import ClaimedItem
 from storage.objects import ObjectStore
+
+WAITS = (0.5, 1.0, 2.0)
+"""Seconds between tries to read a film whose bytes came back wrong."""
 
 
 class FilmDamaged(Exception):
@@ -13,14 +17,16 @@ class FilmDamaged(Exception):
 
 
 def fetch_film(store: ObjectStore, item: ClaimedItem) -> bytes:
-    """Read a film from the store and compare it with its checksum.
+    """Read a film from the store and compare it with its checksum, again after a while if need be.
 
     Raises:
-        FilmDamaged: It has another checksum.
+        FilmDamaged: It has another checksum each time.
         ObjectNotFound: It is gone.
         StoreUnavailable: The store failed.
     """
-    data = store.get(item.film.object_key)
-    if hashlib.sha256(data).hexdigest() != item.film.sha256:
-        raise FilmDamaged
-    return data
+    for seconds in (0.0, *WAITS):
+        time.sleep(seconds)
+        data = store.get(item.film.object_key)
+        if hashlib.sha256(data).hexdigest() == item.film.sha256:
+            return data
+    raise FilmDamaged

@@ -79,9 +79,6 @@ def test_a_data_set_becomes_a_trained_and_exported_network(
     exported = run("export", folder)
     assert exported.exit_code == 0, (exported.output, exported.exception)
     assert (folder / "export" / "model.xml").is_file()
-    # A recipe that is not served is not published.
-    publish = ("publish", folder, "--segmenter", folder, "--out", tmp_path / "bundles")
-    refused(run(*publish, "--name", "tiny", "--version", "1"), "which is not served")
 
 
 def test_training_leaves_duplicates_and_the_test_part_out(recipes: dict[str, Path]) -> None:

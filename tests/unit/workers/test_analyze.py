@@ -7,7 +7,7 @@ from lungline.errors import DatabaseUnavailable
 from tests.factories import films
 from tests.factories.work import Desk
 from tests.unit.workers.doubles import NullReader
-from workers import backoff
+from workers import backoff, stored_films
 from workers.analyze import fair_share, read_batch
 from workers.analyzers import BundleUnusable
 from workers.parts import Parts
@@ -17,6 +17,7 @@ from workers.parts import Parts
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backoff, "LEAST_SECONDS", 0.0)
     monkeypatch.setattr(backoff, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(stored_films, "WAITS", ())
 
 
 def many(count: int) -> list[bytes]:
