@@ -75,12 +75,22 @@ def _claim(parts: Parts) -> Batch | None:
 
 
 def _work(parts: Parts, batch: Batch) -> None:
+    """Read a batch, and have it written.
+
+    A film that is read alone is held alone: its process may die of it, and what else that process
+    held would be taken for guilty too.
+    """
     renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
     lease = LeaseKeeper(renew, parts.settings.lease_renewal_seconds, parts.parent)
+    alone = batch.items[0].alone
+    if alone:
+        parts.writer.wait()
     lease.start()
     try:
         read = read_films(parts, batch)
         parts.writer.submit(partial(write_batch, parts, batch, lease, read))
+        if alone:
+            parts.writer.wait()
     except PartUnavailable as error:
         lease.stop()
         hand_back(parts, batch)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from lungline.domain import ItemStatus, JobStatus
@@ -199,6 +201,30 @@ def test_a_batch_that_takes_too_long_counts_once_it_is_alone(make):
         with pytest.raises(SystemExit):
             read_batch(parts)
         assert desk.items(job)[0].attempt == attempt
+
+
+def test_who_dies_of_a_film_that_it_reads_alone_holds_no_other(make):
+    held: list[int] = []
+
+    def look(batch: list[bytes]) -> None:
+        held.append(sum(item.status is ItemStatus.RUNNING for item in desk.items(job)))
+        if len(held) == 1:
+            raise MemoryError("on purpose")
+
+    parts, desk = make(NullReader(look))
+    job = desk.submit(many(6))
+    finish = parts.repository.claims.finish
+
+    def finish_late(*args: object) -> int:
+        time.sleep(0.2)  # the next film would be claimed meanwhile
+        return finish(*args)
+
+    object.__setattr__(parts.repository.claims, "finish", finish_late)
+
+    drain(parts)
+
+    assert held[: 1 + 3] == [3, 1, 1, 1]  # the batch, then each of its films
+    assert desk.job(job).status is JobStatus.SUCCEEDED
 
 
 def test_results_of_a_lost_lease_are_dropped(make):
