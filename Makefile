@@ -98,6 +98,10 @@ bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the m
 bench-page: $(VENV)/.dev ## Measure the page: a job of 10,000 films, its files, from film to film
 	@$(BIN)/python -m benchmarks.page $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/.dev ## Build the manual as a site into build/docs/site, without a network
+	@$(BIN)/python -m docs.site
+
 .PHONY: pictures
 pictures: $(VENV)/.dev ## Take the pictures of the README anew (needs Chromium)
 	@$(BIN)/python -m docs.pictures

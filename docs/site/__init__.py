@@ -1,0 +1,1 @@
+"""The manual: the documents as a site, made by `make docs` without a network."""
