@@ -15,6 +15,7 @@ from storage.objects.local import LocalStore
 from tests.faults.drill.drill import FILMS, Drill, Fault
 from tests.faults.drill.stack import PARTS, paused, wait_for
 from tests.faults.drill.strikes import (
+    CLOCK,
     ENQUEUE,
     POINTS,
     STORE,
@@ -162,6 +163,18 @@ def store_mode(mode: str) -> Callable[[Drill], None]:
     return strike
 
 
+def clock_jump(seconds: int) -> Callable[[Drill], None]:
+    """Let the workers' clock be wrong for a while, longer than a lease; it jumps there and back."""
+
+    def strike(drill: Drill) -> None:
+        settings = drill.stack.settings
+        set_mode(drill.stack.strikes, CLOCK, seconds=str(seconds))
+        time.sleep(settings.lease_seconds + 3 * settings.sweep_interval_seconds)
+        set_mode(drill.stack.strikes, CLOCK)
+
+    return strike
+
+
 def locked_database(drill: Drill) -> None:
     """Keep the database locked for some seconds."""
     seconds = drill.rng.uniform(1.0, 4.0)
@@ -231,6 +244,8 @@ def _catalogue() -> list[Fault]:
         Fault("store is slow", store_mode("slow")),
         Fault("store gives wrong bytes", store_mode("wrong bytes")),
         Fault("disk full", full_disk, needs="local"),
+        Fault("clock an hour ahead", clock_jump(3600), share=(0.05, 0.2)),
+        Fault("clock an hour behind", clock_jump(-3600), share=(0.05, 0.2)),
         Fault("database locked", locked_database),
         Fault("dead database connections", dead_connections, needs="postgres"),
         Fault("film that ends its process", deadly=("exit",)),

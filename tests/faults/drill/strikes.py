@@ -21,8 +21,9 @@ ENQUEUE = "before enqueue"
 STRUCK = "struck"
 """The process that struck last."""
 
-DEADLY, STORE = "deadly.json", "store.json"
-"""Files that say how long they stand what goes wrong: films by SHA-256, and the store's mode."""
+DEADLY, STORE, CLOCK = "deadly.json", "store.json", "clock.json"
+"""Files that say as long as they stand what goes wrong: films by SHA-256, the store's mode, and the
+clock's seconds."""
 
 
 def arm(folder: Path, point: str, **how: Any) -> None:

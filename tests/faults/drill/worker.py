@@ -2,9 +2,8 @@
 
 Everything but its reader is the real worker's; around the calls of its parts stand the points.
 PLAN is JSON: `strikes` the folder of strikes, `batch_seconds` how long a batch takes at least,
-`clock` how many seconds this machine's clock is wrong, `real` whether the shipped bundle reads.
-What single films do to the process that reads them, and how the store fails, stands in files beside
-the strikes, read anew each time.
+`real` whether the shipped bundle reads. What single films do to the process that reads them, how the
+store fails and how wrong the clock is stands in files beside the strikes, read anew each time.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from typing import Any
 
 from lungline.settings import Settings, current_settings
 from tests.faults.drill.films import HashReader
-from tests.faults.drill.strikes import DEADLY, STORE, pass_point, read_mode
+from tests.faults.drill.strikes import CLOCK, DEADLY, STORE, pass_point, read_mode
 from workers.__main__ import prepare
 
 
@@ -119,11 +118,15 @@ def set_store(folder: Path) -> None:
     put_many, LocalStore.put_many = LocalStore.put_many, full  # type: ignore[method-assign]
 
 
-def wrong_clock(seconds: float) -> None:
-    """Let this process and its children believe in another time."""
+def set_clock(folder: Path) -> None:
+    """Let this process and its children believe in another time while a file says so."""
     right, right_ns = time.time, time.time_ns
-    time.time = lambda: right() + seconds
-    time.time_ns = lambda: right_ns() + int(seconds * 1e9)
+
+    def off() -> int:
+        return int(read_mode(folder, CLOCK).get("seconds", 0))
+
+    time.time = lambda: right() + off()
+    time.time_ns = lambda: right_ns() + off() * 1_000_000_000
 
 
 def main() -> int:
@@ -133,8 +136,7 @@ def main() -> int:
     from workers import worker
 
     plan = json.loads(sys.argv[1])
-    if clock := plan.get("clock"):
-        wrong_clock(clock)
+    set_clock(Path(plan["strikes"]))
     set_points(Path(plan["strikes"]))
     set_store(Path(plan["strikes"]))
     return worker.run(Queue(sys.argv[2]), current_settings(), loader(plan))
