@@ -2,8 +2,8 @@
 
 Everything but its reader is the real worker's; around the calls of its parts stand the points.
 PLAN is JSON: `strikes` the folder of strikes, `batch_seconds` how long a batch takes at least,
-`real` whether the shipped bundle reads. What single films do to the process that reads them, how the
-store fails and how wrong the clock is stands in files beside the strikes, read anew each time.
+`real` whether the shipped bundle reads. What single films do to the process that reads them, how
+the store fails and how wrong the clock is stands in files beside the strikes, read anew each time.
 """
 
 from __future__ import annotations
