@@ -42,14 +42,14 @@ def job_tag(job: Job) -> str:
 
 
 def item_version(item: Item) -> tuple[object, ...]:
-    """What changes of an item: a prediction and a film never do, once they are there."""
+    """What changes of an item: of its prediction and film only whether pixels are there."""
     return (
         item.id,
         str(item.status),
         item.attempt,
         item.reused,
         item.error_code,
-        item.film and item.film.id,
+        item.film and (item.film.id, item.film.dropped_at),
         item.prediction and item.prediction.id,
         item.started_at,
         item.finished_at,

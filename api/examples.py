@@ -41,6 +41,7 @@ _VALUES: dict[str, Any] = {
     "Entry.size": 204_817,
     "Entry.sha256": "41d7" * 16,
     "Entry.error": None,
+    "Film.dropped_at": None,
     "Film.width": 1422,
     "Film.height": 1152,
     "Finding.label": "bacterial_pneumonia",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from flask import Flask, Response, g
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from api.context import EXTENSION
@@ -53,22 +53,22 @@ class QueueCollector(Collector):
         """Read from `parts`."""
         self._parts = parts
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yield the gauges."""
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges, and what retention has removed."""
         up = GaugeMetricFamily("lungline_part_up", "Whether a part answers.", labels=["part"])
-        for part, gauges in (("database", self._database), ("broker", self._broker)):
+        for part, metrics in (("database", self._database), ("broker", self._broker)):
             try:
-                yield from gauges()
+                yield from metrics()
                 up.add_metric([part], 1)
             except LunglineError:
                 up.add_metric([part], 0)
         yield up
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         """Name nothing: registering must not touch the parts."""
         return iter(())
 
-    def _database(self) -> list[GaugeMetricFamily]:
+    def _database(self) -> list[Metric]:
         overview = self._parts.overview.read()
         jobs = GaugeMetricFamily("lungline_jobs", "Jobs by status.", labels=["status"])
         items = GaugeMetricFamily("lungline_items", "Films by status.", labels=["status"])
@@ -80,9 +80,14 @@ class QueueCollector(Collector):
         for status, count in overview.items.items():
             items.add_metric([status], count)
         oldest.add_metric([], overview.oldest_queued_seconds)
-        return [jobs, items, oldest]
+        removed = CounterMetricFamily(
+            "lungline_retention_removed", "What went by its age, by kind.", labels=["kind"]
+        )
+        for kind, count in self._parts.repository.retention.removed().items():
+            removed.add_metric([kind], count)
+        return [jobs, items, oldest, removed]
 
-    def _broker(self) -> list[GaugeMetricFamily]:
+    def _broker(self) -> list[Metric]:
         ready = GaugeMetricFamily(
             "lungline_permits_ready", "Permits that wait in the broker.", labels=["queue"]
         )

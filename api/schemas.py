@@ -124,6 +124,12 @@ class Film(Schema):
     format = String(required=True, validate=OneOf(["jpeg", "png", "dicom"]))
     width = Integer(required=True, metadata={"description": "Pixels."})
     height = Integer(required=True, metadata={"description": "Pixels."})
+    dropped_at = String(
+        required=True,
+        allow_none=True,
+        metadata=_TIME
+        | {"description": "When its pixels were dropped by age; null: it is stored."},
+    )
 
 
 class Finding(Schema):

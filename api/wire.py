@@ -155,11 +155,12 @@ def failure_wire(failure: Failure) -> Wire:
 
 
 def item_links(item: Item) -> dict[str, str | None]:
-    """Where an item's pictures are; None where there is none."""
+    """Where an item's pictures are; None where there is none, or none any more."""
     base = f"/v1/items/{item.id}"
+    stored = item.film is not None and item.film.dropped_at is None
     links: dict[str, str | None] = {"self": base}
     for kind in PICTURES:
-        there = item.film is not None and (kind == "film" or item.prediction is not None)
+        there = stored and (kind == "film" or item.prediction is not None)
         links[kind] = f"{base}/{kind}" if there else None
     return links
 
@@ -186,6 +187,7 @@ def _film(item: Item) -> Wire | None:
         "format": str(film.format),
         "width": film.width,
         "height": film.height,
+        "dropped_at": iso(film.dropped_at),
     }
 
 

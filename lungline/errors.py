@@ -261,6 +261,14 @@ class PictureNotReady(ClientError):
     title = "The film has not been read"
 
 
+class FilmDropped(ClientError):
+    """The film's pixels were dropped by age; its findings are kept."""
+
+    code = "film_dropped"
+    status = 410
+    title = "The film is no longer kept"
+
+
 class IdempotencyConflict(ClientError):
     """The idempotency key was used with another body."""
 
@@ -553,6 +561,7 @@ FILM_CODES: dict[str, str] = {
     "listed_twice": "The manifest names the film twice; its first line counts.",
     "manifest_line": "The manifest's line cannot be read.",
     "missing_object": "The stored film is missing from the object store.",
+    "film_dropped": "The film was dropped by its age; send it again to have it read.",
     "bundle_unusable": "The job's model bundle is missing or damaged where the film was read.",
     "attempts_exhausted": "Reading the film ended its process or failed each time.",
     "internal_error": "Something failed inside the service.",

@@ -5,6 +5,7 @@ Each field is read from ``LUNGLINE_<NAME>``; `docs/operations.md` lists them all
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from lungline.errors import ConfigurationError
 from lungline.sources import check_locations, read_locations
@@ -23,6 +24,8 @@ MIB = 1024 * 1024
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
 
+DaysOf = dict[str, Annotated[float, Field(gt=0)]]
+"""Days by tenant."""
 _SECRETS_DIR = Path("/run/secrets")
 
 
@@ -281,8 +284,27 @@ class Settings(BaseSettings):
         description="Ended jobs are deleted after so many days, with their films and findings; "
         "unset: never.",
     )
-    retain_days_of: dict[str, Annotated[float, Field(gt=0)]] = Field(
+    retain_days_of: DaysOf = Field(
         {}, description='The same for single tenants, as JSON: `{"ward": 30}`.'
+    )
+    retain_films_days: float | None = Field(
+        None,
+        gt=0,
+        description="Films are dropped when the last item that had them ended so many days ago, "
+        "with their masks; findings stay. Unset: they go with their jobs.",
+    )
+    retain_films_days_of: DaysOf = Field(
+        {}, description="The same for single tenants, as `LUNGLINE_RETAIN_DAYS_OF`."
+    )
+    retain_uploads_days: float | None = Field(
+        None,
+        gt=0,
+        description="Uploads that are no jobs go so many days after they began, and archives that "
+        "`LUNGLINE_KEEP_ARCHIVES` keeps so many days after their jobs ended. Unset: "
+        "`LUNGLINE_UPLOAD_SECONDS` holds for the ones, the others go with their jobs.",
+    )
+    retain_uploads_days_of: DaysOf = Field(
+        {}, description="The same for single tenants, as `LUNGLINE_RETAIN_DAYS_OF`."
     )
 
     # Results made in the background.
@@ -436,6 +458,11 @@ def load_settings(**overrides: object) -> Settings:
     secrets = _SECRETS_DIR if _SECRETS_DIR.is_dir() else None
     try:
         return Settings(_secrets_dir=secrets, **overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except SettingsError as error:
+        # A text that had to be JSON; the field stands in the words alone.
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"LUNGLINE_{field[1].upper()}" if field else "A setting"
+        raise ConfigurationError(f"{name} is not JSON; see docs/operations.md") from None
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(["LUNGLINE", *(str(part).upper() for part in first["loc"])])
@@ -457,7 +484,8 @@ def environment_of(settings: Settings) -> dict[str, str]:
         variable = f"LUNGLINE_{name.upper()}"
         environment.pop(variable, None)
         if value is not None:
-            environment[variable] = str(value)
+            # Where a setting is no plain word, its text in the environment is JSON.
+            environment[variable] = json.dumps(value) if isinstance(value, dict) else str(value)
     return environment
 
 

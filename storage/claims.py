@@ -299,9 +299,13 @@ def _pick_from(connection: Connection, jobs: Sequence[AnyRow], limit: int) -> li
 
 def _lock_films(connection: Connection, job: Any, limit: int, fill: bool) -> Sequence[AnyRow]:
     known = exists(
-        select(PredictionRow.id).where(
-            PredictionRow.film_id == ItemRow.film_id, PredictionRow.bundle == job.bundle
+        select(PredictionRow.id)
+        .where(
+            PredictionRow.film_id == ItemRow.film_id,
+            PredictionRow.bundle == job.bundle,
+            predictions.ANSWERS,
         )
+        .correlate(ItemRow, FilmRow)
     )
     query = (
         select(

@@ -14,7 +14,6 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Select, delete, exists, select, update
 
-from lungline.domain import first_id
 from lungline.errors import WrongState
 from storage import entries, transitions
 from storage.columns import AnyRow, AnySelect
@@ -31,7 +30,6 @@ from storage.models import (
     JobRow,
     ManifestRow,
     PredictionRow,
-    TenantRow,
 )
 from storage.tally import Tally
 from storage.upserts import chunks
@@ -40,6 +38,7 @@ PURGED_AT_ONCE = 50
 """Films whose objects go in one transaction: on SQLite nobody else writes meanwhile."""
 KEPT_SECONDS = 86_400.0
 """How long the row of a purged film stays: longer than any intake takes to store and commit."""
+_COUNTED = (FilmRow.tenant, FilmRow.size, FilmRow.dropped_at)
 
 
 class Deletes(Protocol):
@@ -75,37 +74,6 @@ class Deletions:
             raise WrongState(
                 f"The job is {job.status}; cancel it, and delete it once it has ended."
             )
-
-    def outlived(self, tenant: str, days: float, limit: int = CHUNK_ROWS) -> int:
-        """Delete jobs of a tenant that ended more than so many days ago, the oldest first.
-
-        Ids begin with the time of birth, and a job is born before it ends, so the index on them
-        leads to the old jobs alone.
-
-        Returns:
-            The number of jobs that are gone for their tenant now.
-        """
-        with self._database.read() as connection:
-            cutoff = self._database.time(connection) - days * 86_400.0
-            old = (
-                select(JobRow.id)
-                .where(JobRow.tenant == tenant, JobRow.id < first_id(int(cutoff * 1000)))
-                .where(JobRow.finished_at < cutoff, JobRow.deleted_at.is_(None))
-                .order_by(JobRow.id)
-                .limit(limit)
-            )
-            ids = connection.execute(old).scalars().all()
-
-        def work(connection: Connection) -> int:
-            at = self._database.time(connection)
-            return sum(transitions.begin_deleting(connection, at, tenant, one) for one in ids)
-
-        return self._database.run(work) if ids else 0
-
-    def tenants(self) -> list[str]:
-        """List all tenants."""
-        with self._database.read() as connection:
-            return list(connection.execute(select(TenantRow.id).order_by(TenantRow.id)).scalars())
 
     def rows(self, store: Deletes, limit: int = CHUNK_ROWS) -> int:
         """Remove entries and items of deleted jobs, at most `limit`, and jobs without any.
@@ -209,8 +177,9 @@ class Deletions:
         connection.execute(delete(PredictionRow).where(predicted))
         mark, tally = update(FilmRow), Tally()
         kept = mark.where(FilmRow.id.in_(used)).values(deleting_at=None)
-        for row in connection.execute(kept.returning(FilmRow.tenant, FilmRow.size)):
-            tally.stored(row.tenant, row.size)
+        for row in connection.execute(kept.returning(*_COUNTED)):
+            if row.dropped_at is None:
+                tally.stored(row.tenant, row.size)
         connection.execute(mark.where(FilmRow.id.in_(gone_ids)).values(purged_at=at))
         for key in sorted(keys):
             store.delete(key)
@@ -230,9 +199,11 @@ def _mark(connection: Connection, at: float, film_ids: list[str], tally: Tally) 
     )
     ids = connection.execute(orphan.order_by(FilmRow.id).with_for_update()).scalars().all()
     marked = update(FilmRow).where(FilmRow.id.in_(ids), FilmRow.deleting_at.is_(None))
-    lost = marked.values(deleting_at=at).returning(FilmRow.tenant, FilmRow.size)
+    # A dropped film is no longer counted, but its predictions are still to be removed.
+    lost = marked.values(deleting_at=at, purged_at=None).returning(*_COUNTED)
     for row in connection.execute(lost):
-        tally.stored(row.tenant, -row.size)
+        if row.dropped_at is None:
+            tally.stored(row.tenant, -row.size)
 
 
 def _remove_job(connection: Connection, job_id: str) -> None:

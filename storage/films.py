@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from lungline.domain import new_id
 from lungline.errors import StoreUnavailable
 from storage.intake.film import IntakenFilm
-from storage.models import FILM_DELETING, FilmRow
+from storage.models import FILM_GOING, FilmRow
 from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
 
@@ -27,6 +27,8 @@ class FilmRef:
         width: Pixels.
         height: Pixels.
         size: Stored bytes.
+        dropped_at: When retention dropped its pixels, in seconds since the epoch; None: they are
+            stored.
     """
 
     id: str
@@ -36,6 +38,7 @@ class FilmRef:
     width: int
     height: int
     size: int
+    dropped_at: float | None = None
 
 
 # In the order of FilmRef's fields: FilmRef(*row).
@@ -47,6 +50,7 @@ FILM_COLUMNS = (
     FilmRow.width,
     FilmRow.height,
     FilmRow.size,
+    FilmRow.dropped_at,
 )
 
 
@@ -60,7 +64,7 @@ def cannot_restore(digests: Collection[str]) -> None:
     Raises:
         StoreUnavailable: Always; the same intake begun anew stores the film anew.
     """
-    raise StoreUnavailable("A film of the request was being deleted. Send the request again.")
+    raise StoreUnavailable("A film of the request was being removed. Send the request again.")
 
 
 def upsert(
@@ -87,7 +91,7 @@ def upsert(
     """
     by_sha = {film.sha256: film for film in films}
     known = _ids(connection, tenant, by_sha)
-    _keep(connection, tenant, by_sha, tally, restore)
+    _keep(connection, at, tenant, by_sha, tally, restore)
     missing = [by_sha[sha] for sha in sorted(by_sha.keys() - known.keys())]
     if not missing:
         return known
@@ -99,7 +103,7 @@ def upsert(
     known |= _ids(connection, tenant, by_sha)
     own = {str(row["sha256"]) for row in rows if known[str(row["sha256"])] == row["id"]}
     tally.stored(tenant, sum(film.size for film in missing if film.sha256 in own))
-    _keep(connection, tenant, by_sha, tally, restore)
+    _keep(connection, at, tenant, by_sha, tally, restore)
     return known
 
 
@@ -114,6 +118,7 @@ def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:
         "height": film.height,
         "size": film.size,
         "created_at": at,
+        "used_at": at,
     }
 
 
@@ -124,7 +129,7 @@ def _ids(connection: Connection, tenant: str, digests: Iterable[str]) -> dict[st
             select(FilmRow.sha256, FilmRow.id)
             .where(FilmRow.tenant == tenant, FilmRow.sha256.in_(some))
             .order_by(FilmRow.id)
-            # Until this commits, no deletion takes the film (see `storage.deletions`).
+            # Until this commits, nobody takes the film (`storage.deletions`, `storage.retention`).
             .with_for_update(read=True, key_share=True)
         )
         found.update((row.sha256, row.id) for row in connection.execute(query))
@@ -132,16 +137,20 @@ def _ids(connection: Connection, tenant: str, digests: Iterable[str]) -> dict[st
 
 
 def _keep(
-    connection: Connection, tenant: str, digests: Iterable[str], tally: Tally, restore: Restore
+    connection: Connection,
+    at: float,
+    tenant: str,
+    digests: Iterable[str],
+    tally: Tally,
+    restore: Restore,
 ) -> None:
-    """Take films back that are marked `deleting`: their objects are gone, or were about to go."""
+    """Take films back that are marked as going: their objects are gone, or were about to go."""
     for some in chunks(digests):
-        marked = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_DELETING)
+        marked = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_GOING)
         query = select(FilmRow.sha256, FilmRow.size).where(*marked).order_by(FilmRow.id)
         found = connection.execute(query.with_for_update()).all()
         if found:
             restore([row.sha256 for row in found])
             tally.stored(tenant, sum(row.size for row in found))
-            connection.execute(
-                update(FilmRow).where(*marked).values(deleting_at=None, purged_at=None)
-            )
+            unmarked = {"deleting_at": None, "dropped_at": None, "purged_at": None}
+            connection.execute(update(FilmRow).where(*marked).values(used_at=at, **unmarked))

@@ -46,7 +46,11 @@ JOB_EXPIRING = text(
 )
 JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
 JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
+JOB_WITH_ARCHIVE = text("(jobs.archive_key IS NOT NULL OR jobs.manifest_key IS NOT NULL)")
 FILM_DELETING = text("films.deleting_at IS NOT NULL")
+FILM_KEPT = text("films.deleting_at IS NULL AND films.dropped_at IS NULL")
+FILM_GOING = text("(films.deleting_at IS NOT NULL OR films.dropped_at IS NOT NULL)")
+FILM_DROPPED = text("films.dropped_at IS NOT NULL AND films.purged_at IS NULL")
 UPLOAD_HELD = text("uploads.status IN ('open', 'completing', 'complete')")
 DELIVERY_PENDING = text("deliveries.status = 'pending'")
 UPLOAD_DELETING = text("uploads.status = 'deleting'")
@@ -144,6 +148,13 @@ class FilmRow(Base):
     __table_args__ = (
         UniqueConstraint("tenant", "sha256"),
         _partial("ix_films_deleting_at", "deleting_at", where="deleting_at IS NOT NULL"),
+        _partial(
+            "ix_films_used_at",
+            "tenant",
+            "used_at",
+            where="deleting_at IS NULL AND dropped_at IS NULL",
+        ),
+        _partial("ix_films_dropped_at", "id", where="dropped_at IS NOT NULL AND purged_at IS NULL"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True)
@@ -155,7 +166,10 @@ class FilmRow(Base):
     height: Mapped[int]
     size: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[float]
+    # When it was last in use, as far as the sweep knows: it looks again before it drops the film.
+    used_at: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     deleting_at: Mapped[float | None]  # no item has it: its object may be gone at any time
+    dropped_at: Mapped[float | None]  # only its findings are kept: the same of its object
     purged_at: Mapped[float | None]  # its object is gone
 
 
@@ -192,6 +206,12 @@ class JobRow(Base):
             where="expires_at IS NOT NULL AND status IN ('receiving', 'expanding', 'running')",
         ),
         _partial("ix_jobs_deleted_at", "id", where="deleted_at IS NOT NULL"),
+        _partial(
+            "ix_jobs_archive_key",
+            "tenant",
+            "id",
+            where="archive_key IS NOT NULL OR manifest_key IS NOT NULL",
+        ),
         _partial("ix_jobs_retry_before", "id", where="retry_before IS NOT NULL"),
         _partial("ix_jobs_expand_lease_id", "expand_lease_id", where="expand_lease_id IS NOT NULL"),
     )
@@ -277,6 +297,7 @@ class PredictionRow(Base):
     mask_key: Mapped[str | None]
     view_key: Mapped[str | None]
     created_at: Mapped[float]
+    dropped_at: Mapped[float | None]  # its mask and its view went with the film's pixels
 
 
 class ItemRow(Base):
@@ -405,6 +426,15 @@ class UsageRow(Base):
     month: Mapped[str] = mapped_column(PlainText(7), primary_key=True)  # `2026-01`, UTC
     films: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int] = mapped_column(BigInteger)
+
+
+class RemovalRow(Base):
+    """How many of a kind retention has removed, ever."""
+
+    __tablename__ = "removals"
+
+    kind: Mapped[str] = mapped_column(PlainText(24), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
 
 
 class ExportRow(Base):

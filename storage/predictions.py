@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select, update
 
 from lungline.domain import new_id
-from storage.models import PredictionRow
+from storage.models import FilmRow, PredictionRow
 from storage.upserts import chunks, insert_missing
 
 
@@ -87,16 +87,28 @@ PREDICTION_COLUMNS = (
 )
 
 
+ANSWERS: ColumnElement[bool] = or_(
+    PredictionRow.dropped_at.is_(None), FilmRow.dropped_at.is_not(None)
+)
+"""Whether a prediction answers for its film, which the query has joined.
+
+One that lost its pictures with the film's pixels does so only while these are gone: a film that was
+sent again is read again, for its pictures (see `keep_first`).
+"""
+
+
 def existing(connection: Connection, bundle: str, film_ids: Iterable[str]) -> dict[str, str]:
-    """Find the predictions that a bundle has already made.
+    """Find the predictions that a bundle has already made, and that answer.
 
     Returns:
         The prediction id for each film id that has one.
     """
     found: dict[str, str] = {}
     for some in chunks(film_ids):
-        query = select(PredictionRow.film_id, PredictionRow.id).where(
-            PredictionRow.bundle == bundle, PredictionRow.film_id.in_(some)
+        query = (
+            select(PredictionRow.film_id, PredictionRow.id)
+            .join(FilmRow, FilmRow.id == PredictionRow.film_id)
+            .where(PredictionRow.bundle == bundle, PredictionRow.film_id.in_(some), ANSWERS)
         )
         found.update((row.film_id, row.id) for row in connection.execute(query))
     return found
@@ -107,6 +119,8 @@ def keep_first(
 ) -> None:
     """Write predictions, unless the film already has one by this bundle.
 
+    One that had lost its pictures gets those of the new one, and keeps its findings.
+
     Args:
         connection: A write transaction.
         at: The server's time.
@@ -114,7 +128,19 @@ def keep_first(
         made: The prediction for each film id.
     """
     rows = [_row(film_id, bundle, made[film_id], at) for film_id in sorted(made)]
-    insert_missing(connection, PredictionRow, rows)
+    if insert_missing(connection, PredictionRow, rows) == len(rows):
+        return
+    lost = select(PredictionRow.film_id).where(
+        PredictionRow.bundle == bundle,
+        PredictionRow.film_id.in_(made),
+        PredictionRow.dropped_at.is_not(None),
+    )
+    for film_id in sorted(connection.execute(lost).scalars()):
+        again = update(PredictionRow).where(
+            PredictionRow.bundle == bundle, PredictionRow.film_id == film_id
+        )
+        keys = {"mask_key": made[film_id].mask_key, "view_key": made[film_id].view_key}
+        connection.execute(again.values(dropped_at=None, **keys))
 
 
 def _row(film_id: str, bundle: str, made: NewPrediction, at: float) -> dict[str, object]:

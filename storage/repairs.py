@@ -13,6 +13,7 @@ from storage.control import Control
 from storage.database import Database
 from storage.jobs import CHUNK_ROWS, Jobs
 from storage.models import (
+    FILM_KEPT,
     ITEM_RUNNING,
     JOB_EXPANDING,
     JOB_EXPIRING,
@@ -200,7 +201,7 @@ class Repairs:
 
 def _film_bytes() -> Select[str, int, int]:
     stored = select(func.coalesce(func.sum(FilmRow.size), 0)).where(
-        FilmRow.tenant == TenantRow.id, FilmRow.deleting_at.is_(None)
+        FilmRow.tenant == TenantRow.id, FILM_KEPT
     )
     return select(
         TenantRow.id,

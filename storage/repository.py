@@ -16,6 +16,7 @@ from storage.jobs import Jobs
 from storage.keys import Keys
 from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
+from storage.retention import Retention
 from storage.rows import Rows
 from storage.uploads import Uploads
 from storage.usage import UsageBook
@@ -32,6 +33,7 @@ class Repository:
         jobs: Requests of clients.
         control: What clients change about them.
         deletions: How they go.
+        retention: How they go by age.
         items: Their films.
         rows: Their films in short.
         entries: What their archives held.
@@ -63,6 +65,7 @@ class Repository:
         self.jobs = Jobs(database, self.quotas.limits)
         self.control = Control(database, self.jobs)
         self.deletions = Deletions(database, self.jobs)
+        self.retention = Retention(database)
         self.items = Items(database)
         self.rows = Rows(database)
         self.entries = Entries(database)

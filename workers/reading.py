@@ -36,8 +36,8 @@ class BatchRead:
 def read_films(parts: Parts, batch: Batch) -> BatchRead:
     """Fetch the films of a batch and read them.
 
-    A film that is gone from the store fails alone. A bundle that cannot be used fails its films,
-    not the worker.
+    A film that is gone from the store, or was dropped by its age, fails alone. A bundle that cannot
+    be used fails its films, not the worker.
 
     Raises:
         PartUnavailable: The store failed; no film is at fault.
@@ -52,7 +52,7 @@ def read_films(parts: Parts, batch: Batch) -> BatchRead:
     fetched = list(parts.helpers.map(partial(_fetch, parts), batch.items))
     films = [(item, data) for item, data in fetched if data is not None]
     read = _read(reader, batch.bundle, films)
-    read.outcomes += [failed(item, "missing_object") for item, data in fetched if data is None]
+    read.outcomes += [failed(item, _absent(item)) for item, data in fetched if data is None]
     read.seconds = time.monotonic() - started
     return read
 
@@ -62,6 +62,10 @@ def _fetch(parts: Parts, item: ClaimedItem) -> tuple[ClaimedItem, bytes | None]:
         return item, parts.fetch(item)
     except ObjectNotFound:
         return item, None
+
+
+def _absent(item: ClaimedItem) -> str:
+    return "missing_object" if item.film.dropped_at is None else "film_dropped"
 
 
 def _read(reader: Reader, bundle: str, films: list[tuple[ClaimedItem, bytes]]) -> BatchRead:

@@ -12,6 +12,7 @@ from storage.exports import REMOVED_AT_ONCE as EXPORTS_AT_ONCE
 from storage.uploads import REMOVED_AT_ONCE
 from storage.webhooks import CHUNK_ROWS
 from workers.parts import Parts
+from workers.retention import retain
 
 log = get_logger(__name__)
 
@@ -30,7 +31,7 @@ def sweep(parts: Parts) -> dict[str, int]:
     changed: dict[str, int] = {}
     # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
     # that is down no permit from being sent.
-    for work in (_repair, _permits, _deletions, _webhooks):
+    for work in (_repair, _permits, retain, _deletions, _webhooks):
         try:
             changed |= work(parts)
         except PartUnavailable as error:
@@ -60,7 +61,6 @@ def _deletions(parts: Parts) -> dict[str, int]:
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
     exports = parts.repository.exports
     return {
-        "outlived_jobs": _outlived(parts),
         "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
         "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
         "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
@@ -80,19 +80,6 @@ def _webhooks(parts: Parts) -> dict[str, int]:
     if webhooks.due(1):
         parts.courier.start()
     return counts
-
-
-def _outlived(parts: Parts) -> int:
-    """Delete what tenants may keep no longer."""
-    settings, deletions = parts.settings, parts.repository.deletions
-    if settings.retain_days is None and not settings.retain_days_of:
-        return 0
-    total = 0
-    for tenant in deletions.tenants():
-        days = settings.retain_days_of.get(tenant, settings.retain_days)
-        if days is not None:
-            total += deletions.outlived(tenant, days, CHUNK)
-    return total
 
 
 def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:

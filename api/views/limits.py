@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from apiflask import APIBlueprint, Schema
-from apiflask.fields import Dict, Integer, Nested, String
+from apiflask.fields import Dict, Float, Integer, Nested, String
 
 from api.access import needs
 from api.conditional import Answer
 from api.context import parts, tenant
 from api.parts import Parts
 from lungline.domain import Scope
+from lungline.retention import retention_of
 from storage.objects.parted import MOST_PARTS
 from storage.quotas import Usage
 
@@ -64,13 +66,38 @@ class Quota(Schema):
     left = Integer(required=True)
 
 
+class RetentionDays(Schema):
+    """How many days what a tenant sent is kept; null: until it is deleted."""
+
+    results = Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Jobs with their findings and films, since the job's end."},
+    )
+    films = Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Pixels and masks, since the last item of the film ended; findings stay."
+        },
+    )
+    uploads = Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Archives: since the upload began, kept ones since their job's end."
+        },
+    )
+
+
 class Limits(Schema):
-    """What the service takes."""
+    """What the service takes, and how long it keeps it."""
 
     film = Nested(FilmLimits, required=True)
     submission = Nested(SubmissionLimits, required=True)
     archive = Nested(ArchiveLimits, required=True)
     upload = Nested(UploadLimits, required=True)
+    retention = Nested(RetentionDays, required=True)
     quotas = Dict(
         keys=String(),
         values=Nested(Quota),
@@ -87,7 +114,7 @@ class Limits(Schema):
 @limits.output(Limits)
 @limits.doc(operation_id="getLimits")
 def get_limits() -> Answer:
-    """Show what may be sent, and what is left of the tenant's quotas."""
+    """Show what may be sent, how long it is kept, and what is left of the tenant's quotas."""
     settings = parts().settings
     wire = {
         "film": {
@@ -113,6 +140,7 @@ def get_limits() -> Answer:
             "parts": MOST_PARTS,
             "seconds": settings.upload_seconds,
         },
+        "retention": asdict(retention_of(settings, tenant())),
         "quotas": _quotas(parts(), tenant()),
     }
     return wire, 200, {"Cache-Control": "no-store"}

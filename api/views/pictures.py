@@ -16,6 +16,7 @@ from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
 from lungline.domain import Scope
 from lungline.errors import (
+    FilmDropped,
     FilmRejected,
     InvalidParameter,
     ItemNotFound,
@@ -36,7 +37,14 @@ _ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _ANSWERS: Answers = {
     200: {"description": "The picture. For research use only.", "content": _PNG},
     304: {"description": "The client has it already."},
-    **problems(ItemNotFound, PictureNotReady, FilmRejected, InvalidParameter, StoreUnavailable),
+    **problems(
+        ItemNotFound,
+        PictureNotReady,
+        FilmDropped,
+        FilmRejected,
+        InvalidParameter,
+        StoreUnavailable,
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 
 from lungline.domain import ExportFormat
-from lungline.errors import FilmRejected, PictureNotReady
+from lungline.errors import FilmDropped, FilmRejected, PictureNotReady
 from storage.items import Item
 
 MISSING = "missing.csv"
@@ -30,7 +30,8 @@ def picture_files(
 
     Args:
         items: In their order.
-        draw: Draws the picture; `PictureNotReady` and `FilmRejected` say why there is none.
+        draw: Draws the picture; `PictureNotReady`, `FilmDropped` and `FilmRejected` say why there
+            is none.
 
     Raises:
         StoreUnavailable: The object store failed.
@@ -41,6 +42,6 @@ def picture_files(
     for item in items:
         try:
             yield f"{item.seq:07}-{item.id}.png", draw(item)
-        except (PictureNotReady, FilmRejected) as error:
+        except (PictureNotReady, FilmDropped, FilmRejected) as error:
             missing.writerow([item.seq, item.id, error.code, error.message])
     yield MISSING, text.getvalue().encode()

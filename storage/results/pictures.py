@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from lungline.errors import FilmRejected, InvalidParameter, ObjectNotFound, PictureNotReady
+from lungline.errors import (
+    FilmDropped,
+    FilmRejected,
+    InvalidParameter,
+    ObjectNotFound,
+    PictureNotReady,
+)
 from storage.films import FilmRef
 from storage.items import Item
 from storage.objects import ObjectStore
@@ -28,6 +34,8 @@ DRAWING = 2
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """Draws pictures on request; nothing is kept.
+
+    Every picture of a film that retention has dropped raises `FilmDropped`.
 
     Attributes:
         store: Where films, views and masks are.
@@ -145,6 +153,11 @@ def etag(kind: str, item: Item, size: int, **how: Any) -> str:
 def _stored(item: Item) -> FilmRef:
     if item.film is None:
         raise PictureNotReady("The film was refused at intake, so there is no picture of it.")
+    if item.film.dropped_at is not None:
+        raise FilmDropped(
+            "The film reached the age at which its pixels and masks are dropped; its findings are "
+            "kept. Send the film again to have its pictures."
+        )
     return item.film
 
 

@@ -27,6 +27,7 @@ from storage.models import (
     ITEM_QUEUED,
     ITEM_RUNNING,
     FailureRow,
+    FilmRow,
     ItemRow,
     PredictionRow,
 )
@@ -163,6 +164,7 @@ def retry_items(connection: Connection, at: float, ids: Collection[str], tally: 
     """
     guard = and_(ITEM_FAILED, ItemRow.film_id.is_not(None))
     if ids:
+        _hold_films(connection, ids)
         columns = [ItemRow.id, ItemRow.attempt, ItemRow.error_code, ItemRow.error_reason]
         failed = select(*columns, ItemRow.finished_at, literal(at)).where(
             ItemRow.id.in_(ids), guard
@@ -180,6 +182,13 @@ def retry_items(connection: Connection, at: float, ids: Collection[str], tally: 
     for job_id in moved:
         tally.add(job_id, "done_before", -1)
     return tally.moved(moved, ItemStatus.FAILED, ItemStatus.QUEUED)
+
+
+def _hold_films(connection: Connection, ids: Collection[str]) -> None:
+    """Until this commits, retention drops no film of these items (see `storage.retention`)."""
+    theirs = select(ItemRow.film_id).where(ItemRow.id.in_(ids))
+    films = select(FilmRow.id).where(FilmRow.id.in_(theirs)).order_by(FilmRow.id)
+    connection.execute(films.with_for_update(read=True, key_share=True))
 
 
 def delete_items(connection: Connection, ids: Collection[str], tally: Tally) -> set[str]:

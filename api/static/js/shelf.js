@@ -32,9 +32,9 @@ async function prepare(id) {
   const item = await get(`/v1/items/${id}`);
   const { links } = item;
   const [plain, mask, heat] = await Promise.all([
-    item.film && !item.error ? picture(`${links.film}?size=${SIZE}`).catch(() => null) : null,
-    item.prediction ? picture(`${links.mask}?size=256`).catch(() => null) : null,
-    item.prediction ? picture(heatOf(item)).catch(() => null) : null,
+    links.film && !item.error ? picture(`${links.film}?size=${SIZE}`).catch(() => null) : null,
+    links.mask ? picture(`${links.mask}?size=256`).catch(() => null) : null,
+    links.heatmap ? picture(heatOf(item)).catch(() => null) : null,
   ]);
   const heats = new Map(heat ? [[item.prediction.top_label, heat]] : []);
   return { item, plain, heats, clahe: null, contour: mask ? outline(mask) : "" };

@@ -130,27 +130,6 @@ def test_an_archive_goes_with_its_job_and_a_store_that_is_down_is_asked_again(
     assert rows(repo, JobRow) == 0
 
 
-def test_jobs_that_ended_long_ago_are_outlived_in_the_order_of_their_birth(
-    repo: Repository,
-) -> None:
-    old = [a_read_job(repo, seed) for seed in "abc"]
-    waiting = submit(repo, [NewItem("d", a_film("d"))]).id
-    assert repo.deletions.outlived(DEFAULT_TENANT, 1.0) == 0
-    repo.database.clock_offset += 2 * 86_400.0
-
-    assert repo.deletions.outlived("another", 1.0) == 0
-    assert repo.deletions.outlived(DEFAULT_TENANT, 3.0) == 0
-    assert repo.deletions.outlived(DEFAULT_TENANT, 1.0, limit=2) == 2
-    assert repo.jobs.get(DEFAULT_TENANT, old[2]).id == old[2]
-    assert [repo.deletions.outlived(DEFAULT_TENANT, 1.0, limit=2) for _ in range(2)] == [1, 0]
-
-    for job_id in old:
-        with pytest.raises(JobNotFound):
-            repo.jobs.get(DEFAULT_TENANT, job_id)
-    assert repo.jobs.get(DEFAULT_TENANT, waiting).status is JobStatus.RUNNING
-    assert repo.deletions.tenants() == [DEFAULT_TENANT]
-
-
 def test_a_deleted_key_may_be_used_again(repo: Repository) -> None:
     first = submit(repo, 1, idempotency_key="k", request_hash="h")
     read_all(repo)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from lungline.domain import DEFAULT_TENANT
 from tests.factories import films
 from tests.factories.services import Service, service
 
@@ -81,7 +82,12 @@ def test_metrics(api: Service) -> None:
     assert found["lungline_oldest_queued_seconds",] >= 0
     assert found["lungline_part_up", "database"] == 1
     assert found["lungline_part_up", "broker"] == 0
+    assert found["lungline_retention_removed_total", "films"] == 0
     api.read_all()
+    api.parts.repository.database.clock_offset = 2 * 86_400.0
+    api.parts.repository.retention.mark(DEFAULT_TENANT, 1.0, 10)
+    api.parts.repository.retention.films(api.parts.store)
     found = samples(api)
+    assert found["lungline_retention_removed_total", "films"] == 2
     assert found["lungline_items", "succeeded"] == 2
     assert found["lungline_oldest_queued_seconds",] == 0

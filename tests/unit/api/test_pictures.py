@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,39 @@ def test_an_object_that_is_gone(api: Service) -> None:
     api.parts.store.delete(f"{DEFAULT_TENANT}/films/{item['film']['sha256']}")
     answer = api.client.get(item["links"]["film"])
     assert (answer.status_code, answer.get_json()["code"]) == (409, "picture_not_ready")
+
+
+def test_a_dropped_film_keeps_its_findings_and_comes_back_when_it_is_sent(api: Service) -> None:
+    job = api.job(("a.jpg", films.jpeg(1)))
+    api.read_all()
+    before = only_item(api, job)
+    base = before["links"]["self"]
+    tag = api.client.get(f"{base}/mask").headers["ETag"]
+    retention = api.parts.repository.retention
+    api.parts.repository.database.clock_offset = 2 * 86_400.0
+    retention.mark(DEFAULT_TENANT, 1.0, 10)
+    retention.films(api.parts.store)
+
+    item = only_item(api, job)
+
+    assert item["prediction"] == before["prediction"]
+    assert item["film"]["dropped_at"] is not None
+    assert all(item["links"][kind] is None for kind in KINDS)
+    for kind in KINDS:
+        answer = api.client.get(f"{base}/{kind}", headers={"If-None-Match": tag})
+        assert (answer.status_code, answer.get_json()["code"]) == (410, "film_dropped")
+    with_pictures = api.client.get(f"{job['links']['self']}/pictures?kind=mask")
+    with zipfile.ZipFile(io.BytesIO(with_pictures.data)) as files:
+        assert files.namelist() == ["missing.csv"]
+        assert b"film_dropped" in files.read("missing.csv")
+
+    api.job(("again.jpg", films.jpeg(1)))
+    api.read_all()
+
+    item = only_item(api, job)
+    assert item["film"]["dropped_at"] is None
+    for kind in KINDS:
+        assert picture(api, item["links"][kind]).shape[1] == 96 or kind == "overlay"
 
 
 def test_a_film_above_the_pixel_limit_is_not_decoded(tmp_path: Path) -> None:

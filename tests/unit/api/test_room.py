@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lungline.domain import DEFAULT_TENANT
 from tests.factories import archives, films
 from tests.factories.services import service
 
@@ -39,6 +40,13 @@ def test_above_a_quota(tmp_path: Path, limit: dict[str, int], code: str) -> None
         name, most = next(iter(limit.items()))
         told = api.client.get("/v1/limits").get_json()["quotas"][name.removeprefix("quota_")]
         assert told["limit"] == most == told["used"] + told["left"]
+
+
+def test_the_days_of_the_tenant_are_told(tmp_path: Path) -> None:
+    with service(tmp_path, retain_days=30, retain_films_days_of={DEFAULT_TENANT: 7}) as api:
+        told = api.client.get("/v1/limits").get_json()["retention"]
+
+    assert told == {"results": 30.0, "films": 7.0, "uploads": None}
 
 
 def test_an_archive_above_the_bytes_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from lungline.errors import ConfigurationError
-from lungline.settings import Settings, load_settings
+from lungline.settings import Settings, environment_of, load_settings
 
 
 def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,6 +25,8 @@ def test_settings_are_frozen() -> None:
         ("LUNGLINE_BATCH_SIZE", "none", "LUNGLINE_BATCH_SIZE"),
         ("LUNGLINE_LEASE_SECONDS", "5", "LUNGLINE_LEASE_RENEWAL_SECONDS"),
         ("LUNGLINE_PRECISION", "f64", "LUNGLINE_PRECISION"),
+        ("LUNGLINE_RETAIN_DAYS_OF", "{'ward': 30}", "LUNGLINE_RETAIN_DAYS_OF is not JSON"),
+        ("LUNGLINE_RETAIN_FILMS_DAYS_OF", '{"ward": 0}', "LUNGLINE_RETAIN_FILMS_DAYS_OF_WARD"),
         ("LUNGLINE_VISIBILITY_TIMEOUT_SECONDS", "60", "LUNGLINE_BATCH_HARD_LIMIT_SECONDS"),
     ],
 )
@@ -42,6 +44,19 @@ def test_a_precision_needs_the_runtime_that_has_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("LUNGLINE_PRECISION", "bf16")
     with pytest.raises(ConfigurationError, match="LUNGLINE_RUNTIME=openvino"):
         load_settings()
+
+
+def test_a_child_process_sees_the_same_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Settings(
+        retain_days_of={"ward": 30.0, "a b's": 0.5},
+        retain_films_days=7.0,
+        s3_secret_key="hidden-value",
+        keep_archives=True,
+    )
+    for name, value in environment_of(made).items():
+        monkeypatch.setenv(name, value)
+
+    assert load_settings() == made
 
 
 def test_secrets_are_not_shown() -> None:

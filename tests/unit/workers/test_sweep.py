@@ -81,22 +81,3 @@ def test_a_broker_that_is_down_stops_neither_the_repair_nor_deletions(make):
     desk.repository.deletions.delete(DEFAULT_TENANT, ended.id)
 
     assert sweep(parts) == {"deleted_items": 1, "purged_films": 1}
-
-
-@pytest.mark.parametrize(
-    ("settings", "outlived"),
-    [
-        ({}, 0),
-        ({"retain_days": 1.0}, 1),
-        ({"retain_days_of": {DEFAULT_TENANT: 1.0}}, 1),
-        ({"retain_days": 1.0, "retain_days_of": {DEFAULT_TENANT: 90.0}}, 0),
-    ],
-)
-def test_what_a_tenant_may_keep_no_longer_is_deleted(make, settings, outlived):
-    parts, desk = make(**settings)
-    job = desk.submit([films.jpeg(0)])
-    desk.repository.jobs.cancel(DEFAULT_TENANT, job.id)
-    sweep(parts)
-    parts.repository.database.clock_offset += 2 * 86_400.0
-
-    assert sweep_module._deletions(parts).get("outlived_jobs", 0) == outlived
