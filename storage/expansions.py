@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, Connection, TextClause, func, select, update
 
@@ -18,7 +19,7 @@ from storage.entries import NewEntry
 from storage.films import Restore, cannot_restore
 from storage.manifests import Line
 from storage.manifests import rows as manifest_rows
-from storage.models import JOB_EXPANDING, JobRow
+from storage.models import JOB_ARCHIVE_SPENT, JOB_EXPANDING, JobRow
 from storage.quotas import Limits, has_room
 from storage.tally import Tally
 
@@ -31,6 +32,16 @@ _JOB = (
     JobRow.manifest_key,
 )
 _RELEASED = {"expand_lease_id": None, "expand_worker_id": None, "expand_lease_expires_at": None}
+
+SPENT_AT_ONCE = 50
+
+
+class Deletes(Protocol):
+    """An object store, as far as it is needed here."""
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens where there is none."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +283,14 @@ class Expansions:
         entry_rows.add(connection, job.id, entries, rows, cursor - len(entries), tally)
         transitions.settle(connection, at, tally)
 
-    def finish(self, lease_id: str, job_id: str, error: tuple[str, str] | None = None) -> bool:
+    def finish(
+        self,
+        lease_id: str,
+        job_id: str,
+        error: tuple[str, str] | None = None,
+        *,
+        keep: bool = True,
+    ) -> bool:
         """End an expansion: the job runs on, or ends when nothing is left to read.
 
         Args:
@@ -280,6 +298,7 @@ class Expansions:
             job_id: Its job.
             error: Code (of `lungline.errors.JOB_CODES`) and reason why the archive could not be
                 unpacked to its end; films that it gave before are read all the same.
+            keep: Whether archive and manifest stay; else they go by `remove_spent`.
 
         Returns:
             False when the lease is lost or the job was cancelled.
@@ -287,14 +306,41 @@ class Expansions:
 
         def work(connection: Connection) -> bool:
             at = self._database.time(connection)
-            return transitions.finish_expanding(connection, at, job_id, lease_id, error)
+            return transitions.finish_expanding(
+                connection, at, job_id, lease_id, error, spent=not keep
+            )
 
         return self._database.run(work)
+
+    def remove_spent(self, store: Deletes, limit: int = SPENT_AT_ONCE) -> int:
+        """Remove archives and manifests that are expanded and not kept, at most `limit` jobs'.
+
+        Raises:
+            StoreUnavailable: The store failed; what is left is tried again.
+
+        Returns:
+            The number of jobs.
+        """
+        query = select(JobRow.id, JobRow.archive_key, JobRow.manifest_key)
+        with self._database.read() as connection:
+            rows = connection.execute(
+                query.where(JOB_ARCHIVE_SPENT).order_by(JobRow.id).limit(limit)
+            ).all()
+        for row in rows:
+            for key in filter(None, (row.archive_key, row.manifest_key)):
+                store.delete(key)
+            self._database.run(partial(_forget_archive, job_id=row.id))
+        return len(rows)
 
     def hand_back(self, lease_id: str) -> bool:
         """Let another expander go on after the last slice. Counts no attempt."""
         change = update(JobRow).where(*_held(lease_id)).values(**_RELEASED)
         return self._database.run(lambda c: bool(c.execute(change).rowcount))
+
+
+def _forget_archive(connection: Connection, job_id: str) -> None:
+    gone = {"archive_key": None, "manifest_key": None, "archive_spent": False}
+    connection.execute(update(JobRow).where(JobRow.id == job_id).values(**gone))
 
 
 def _held(lease_id: str) -> tuple[ColumnElement[bool] | TextClause, ...]:

@@ -47,6 +47,7 @@ JOB_EXPIRING = text(
 JOB_RETRIED = text("jobs.retry_before IS NOT NULL")
 JOB_DELETED = text("jobs.deleted_at IS NOT NULL")
 JOB_WITH_ARCHIVE = text("(jobs.archive_key IS NOT NULL OR jobs.manifest_key IS NOT NULL)")
+JOB_ARCHIVE_SPENT = text("jobs.archive_spent")
 FILM_DELETING = text("films.deleting_at IS NOT NULL")
 FILM_KEPT = text("films.deleting_at IS NULL AND films.dropped_at IS NULL")
 FILM_GOING = text("(films.deleting_at IS NOT NULL OR films.dropped_at IS NOT NULL)")
@@ -205,6 +206,7 @@ class JobRow(Base):
             "expires_at",
             where="expires_at IS NOT NULL AND status IN ('receiving', 'expanding', 'running')",
         ),
+        _partial("ix_jobs_archive_spent", "id", where="archive_spent"),
         _partial("ix_jobs_deleted_at", "id", where="deleted_at IS NOT NULL"),
         _partial(
             "ix_jobs_archive_key",
@@ -241,6 +243,8 @@ class JobRow(Base):
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
     archive_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the next entry begins
     archive_after: Mapped[str | None]  # the last file of a folder, see `storage.sources`
+    # Its archive and manifest are expanded and not kept: they are about to go.
+    archive_spent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     prefix: Mapped[str | None]
     manifest_key: Mapped[str | None]
     manifest_size: Mapped[int | None] = mapped_column(BigInteger)

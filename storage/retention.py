@@ -279,8 +279,9 @@ def _purge(connection: Connection, at: float, rows: Sequence[AnyRow], store: Sto
 
 
 def _forget_archive(connection: Connection, job_id: str, removed: int) -> None:
+    gone = {"archive_key": None, "manifest_key": None, "archive_spent": False}
     change = update(JobRow).where(JobRow.id == job_id, JobRow.deleted_at.is_(None))
-    connection.execute(change.values(archive_key=None, manifest_key=None))
+    connection.execute(change.values(**gone))
     _count(connection, Kind.ARCHIVES, removed)
 
 

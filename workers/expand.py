@@ -12,7 +12,6 @@ from lungline.errors import (
     DatabaseUnavailable,
     ObjectNotFound,
     PartUnavailable,
-    StoreUnavailable,
 )
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
@@ -175,14 +174,13 @@ def _send_permits(parts: Parts) -> None:
 
 
 def _finish(parts: Parts, expansion: Expansion, error: tuple[str, str] | None) -> None:
-    finished = parts.repository.expansions.finish(expansion.lease_id, expansion.job_id, error)
+    expansions, keep = parts.repository.expansions, parts.settings.keep_archives
+    finished = expansions.finish(expansion.lease_id, expansion.job_id, error, keep=keep)
     log.info("archive expanded", finished=finished, error=error[0] if error else None)
-    if finished and not parts.settings.keep_archives:
-        try:
-            for key in filter(None, (expansion.archive_key, expansion.manifest_key)):
-                parts.store.delete(key)
-        except StoreUnavailable as unavailable:
-            log.warning("archive not deleted; the audit will find it", code=unavailable.code)
+    try:
+        expansions.remove_spent(parts.store)
+    except PartUnavailable as unavailable:
+        log.warning("archive not deleted; the sweep deletes it", code=unavailable.code)
 
 
 def _hand_back(parts: Parts, expansion: Expansion) -> None:

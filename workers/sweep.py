@@ -8,6 +8,7 @@ from lungline.errors import PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
 from storage.deletions import PURGED_AT_ONCE
+from storage.expansions import SPENT_AT_ONCE
 from storage.exports import REMOVED_AT_ONCE as EXPORTS_AT_ONCE
 from storage.uploads import REMOVED_AT_ONCE
 from storage.webhooks import CHUNK_ROWS
@@ -59,8 +60,9 @@ def _repair(parts: Parts) -> dict[str, int]:
 def _deletions(parts: Parts) -> dict[str, int]:
     """Remove what deleted jobs and uploads left behind."""
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
-    exports = parts.repository.exports
+    exports, expansions = parts.repository.exports, parts.repository.expansions
     return {
+        "spent_archives": _in_chunks(lambda: expansions.remove_spent(store), SPENT_AT_ONCE),
         "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
         "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
         "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),

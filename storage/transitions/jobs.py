@@ -130,6 +130,8 @@ def finish_expanding(
     job_id: str,
     lease_id: str | None,
     failure: Failure | None,
+    *,
+    spent: bool = False,
 ) -> bool:
     """Move a job from expanding to running, and on to its end when nothing is left to read.
 
@@ -140,6 +142,7 @@ def finish_expanding(
         lease_id: The lease under which the archive was expanded; None for the sweep, which holds
             the job because its lease expired.
         failure: Why the archive could not be expanded to its end.
+        spent: Whether its archive is kept no longer.
 
     Returns:
         False when the lease is lost or the job was cancelled.
@@ -152,6 +155,7 @@ def finish_expanding(
     job = connection.execute(
         change.values(
             status=JobStatus.RUNNING,
+            archive_spent=spent,
             error_code=case((blame, code), else_=None),
             error_reason=case((blame, reason), else_=None),
             **NOT_EXPANDED,

@@ -9,6 +9,7 @@ import pytest
 
 from lungline.archives import ArchiveFormat
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.errors import StoreUnavailable
 from tests.factories import archives, films
 from tests.factories.services import service
 from tests.factories.uploads import complete
@@ -44,6 +45,7 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_archive_becomes_a_job_of_its_films(make):
     parts, desk = make()
     job = desk.submit_archive(archives.zip_of_films(40))
+    archive = job.archive_key
 
     assert expand_archive(parts)
 
@@ -53,7 +55,8 @@ def test_an_archive_becomes_a_job_of_its_films(make):
     items = desk.items(job)
     assert [item.name for item in items] == [f"films/{number:05}.jpg" for number in range(40)]
     assert all(desk.store.exists(item.film.object_key) for item in items)
-    assert not desk.store.exists(job.archive_key)
+    assert not desk.store.exists(archive)
+    assert job.archive_key is None
     assert desk.repository.repairs.check_counters() == []
 
 
@@ -70,7 +73,28 @@ def test_an_upload_becomes_a_job_of_its_films(make):
     assert (job.status, job.total, job.queued) == (JobStatus.RUNNING, 5, 5)
     items = desk.items(job)
     assert [item.name for item in items] == [f"films/{number:05}.jpg" for number in range(5)]
-    assert not desk.store.exists(job.archive_key)
+    assert not desk.store.exists(f"{DEFAULT_TENANT}/uploads/{upload['id']}")
+
+
+def test_an_archive_that_cannot_be_deleted_now_is_left_to_the_sweep(make, monkeypatch):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(1), manifest=b"filename,external_id\n")
+    keys = list(desk.store.keys(f"{DEFAULT_TENANT}/uploads/"))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(parts.store), "delete", _away)
+        assert expand_archive(parts)
+    assert job.archive_key in keys
+    assert len(keys) == 2
+    assert all(map(desk.store.exists, keys))
+
+    assert sweep(parts)["spent_archives"] == 1
+
+    assert not any(map(desk.store.exists, keys))
+    assert "spent_archives" not in sweep(parts)
+
+
+def _away(store, key):
+    raise StoreUnavailable("It is away.")
 
 
 def test_there_may_be_no_archive(make):
