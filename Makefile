@@ -90,6 +90,14 @@ bench-fairness: $(VENV)/.dev ## Measure the shares of 20 tenants over a minute
 bench-singles: $(VENV)/.dev ## Let single films arrive while an archive is read: ARGS='--films DIR'
 	@$(BIN)/python -m benchmarks.singles $(ARGS)
 
+.PHONY: bench-following
+bench-following: $(VENV)/.dev ## Measure what 200 event streams cost those who poll
+	@$(BIN)/python -m benchmarks.following $(ARGS)
+
+.PHONY: bench-one
+bench-one: $(VENV)/.dev ## Measure one film in one call against the bare pipeline
+	@$(BIN)/python -m benchmarks.one_film $(ARGS)
+
 .PHONY: bench-uploads
 bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
 	@$(BIN)/python -m benchmarks.uploads $(ARGS)

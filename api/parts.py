@@ -6,6 +6,7 @@ from collections.abc import Callable
 from threading import RLock
 
 from api.doorbell import Doorbell
+from api.lookout import Lookout
 from api.session import Sessions
 from api.uploads.links import Links, signing_key
 from api.waiting import Seats
@@ -30,6 +31,7 @@ class Parts:
         self.space = Space(settings)
         self.waits = Seats(settings.max_waits)
         self.streams = Seats(settings.max_event_streams)
+        self.lookout = Lookout(lambda job_ids: self.repository.jobs.some(job_ids))
         self.stopping: Callable[[], bool] = lambda: False  # the server tells, see api/gunicorn.py
         self._lock = RLock()
         self._database: Database | None = None

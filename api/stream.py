@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
-from api.conditional import job_tag
+from api.lookout import Gone, Lookout, View
 from api.wire import Wire, iso, job_wire
 from lungline.errors import LunglineError
 from storage.events import Event
@@ -21,8 +21,8 @@ from storage.repository import Repository
 
 RECONNECT_MILLISECONDS = 2_000
 HEARTBEAT_SECONDS = 15.0
-QUICKEST_LOOK_SECONDS = 0.2
-SLOWEST_LOOK_SECONDS = 1.0
+LEFT_SECONDS = 1.0
+"""How often a stream without news looks whether its reader has gone."""
 _PAGE = 100
 _HEARTBEAT = ": still here\n\n"
 
@@ -32,7 +32,8 @@ class Follower:
     """Follows one job for one reader.
 
     Attributes:
-        repository: Read in short transactions; nothing is held between two looks.
+        repository: Read in short transactions; nothing is held between them.
+        lookout: Sees when the job changes.
         tenant: Whose job.
         job_id: Which job.
         left: Whether the reader has gone, or the service stops.
@@ -41,6 +42,7 @@ class Follower:
     """
 
     repository: Repository
+    lookout: Lookout
     tenant: str
     job_id: str
     left: Callable[[], bool] = lambda: False
@@ -52,23 +54,27 @@ class Follower:
         The stream also ends, to be taken up again by the reader, when a part does not answer.
         """
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
-        known, pause, said_at = "", QUICKEST_LOOK_SECONDS, time.monotonic()
         try:
-            while not self.left():
-                job = self.repository.jobs.get(self.tenant, self.job_id)
-                if (tag := job_tag(job)) != known:
-                    known, pause, said_at = tag, QUICKEST_LOOK_SECONDS, time.monotonic()
-                    cursor = yield from self._happened(cursor)
-                    yield message("job", job_wire(job))
-                    if job.status.terminal:
-                        return
-                elif time.monotonic() - said_at >= self.heartbeat_seconds:
-                    said_at = time.monotonic()
-                    yield _HEARTBEAT
-                time.sleep(pause)
-                pause = min(pause * 1.2, SLOWEST_LOOK_SECONDS)
-        except LunglineError:
+            with self.lookout.watch(self.job_id) as view:
+                yield from self._told(view, cursor)
+        except (Gone, LunglineError):
             return
+
+    def _told(self, view: View, cursor: int) -> Iterator[str]:
+        job = self.repository.jobs.get(self.tenant, self.job_id)
+        changed: Job | None = job
+        said_at = time.monotonic()
+        while not self.left():
+            if changed is not None:
+                job, said_at = changed, time.monotonic()
+                cursor = yield from self._happened(cursor)
+                yield message("job", job_wire(job))
+                if job.status.terminal:
+                    return
+            elif time.monotonic() - said_at >= self.heartbeat_seconds:
+                said_at = time.monotonic()
+                yield _HEARTBEAT
+            changed = view.newer(job, LEFT_SECONDS)
 
     def nothing_left(self, job: Job, cursor: int) -> bool:
         """Whether a reader that knows `cursor` has had all of a job that has ended."""

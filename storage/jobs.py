@@ -270,6 +270,12 @@ class Jobs:
             raise JobNotFound(f"There is no job {job_id!r}.")
         return _job(row)
 
+    def some(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """Get jobs of any tenants by their ids; what is not there is left out."""
+        query = self._select().where(JobRow.id.in_(job_ids), _THERE)
+        with self._database.read() as connection:
+            return {row.id: _job(row) for row in connection.execute(query)}
+
     def page(
         self,
         tenant: str,

@@ -36,7 +36,11 @@ def follow_job(job_id: str) -> Response:
     job = here.repository.jobs.get(tenant(), checked_job_id(job_id))
     cursor = _cursor(request.headers.get("Last-Event-ID", ""))
     follower = Follower(
-        here.repository, tenant(), job.id, lambda: here.stopping() or client_gone(environ)
+        here.repository,
+        here.lookout,
+        tenant(),
+        job.id,
+        lambda: here.stopping() or client_gone(environ),
     )
     if follower.nothing_left(job, cursor):
         return Response(status=204)

@@ -35,7 +35,8 @@ def path(job: dict[str, Any]) -> str:
 
 
 def follow(api: Service, job: dict[str, Any], **changes: Any) -> Iterator[str]:
-    return Follower(api.parts.repository, DEFAULT_TENANT, job["id"], **changes).text(0)
+    parts = api.parts
+    return Follower(parts.repository, parts.lookout, DEFAULT_TENANT, job["id"], **changes).text(0)
 
 
 def until_snapshot(stream: Iterator[str]) -> Iterator[str]:
