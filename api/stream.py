@@ -67,7 +67,9 @@ class Follower:
         while not self.left():
             if changed is not None:
                 job, said_at = changed, time.monotonic()
-                cursor = yield from self._happened(cursor)
+                while (after := (yield from self._happened(cursor))) != cursor:
+                    # What has happened may be younger than the job that was seen.
+                    cursor, job = after, self.repository.jobs.get(self.tenant, self.job_id)
                 yield message("job", job_wire(job))
                 if job.status.terminal:
                     return
