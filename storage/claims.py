@@ -10,15 +10,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Integer,
+    bindparam,
+    select,
+    update,
+)
 
 from lungline.domain import Priority, new_id
 from storage import predictions, scheduling, transitions
-from storage.clock import least
+from storage.clock import least, server_now
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.films import FILM_COLUMNS, FilmRef
-from storage.jobs import queued_films
 from storage.models import ITEM_QUEUED, ITEM_RUNNING, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.predictions import NewPrediction
 from storage.tally import Tally
@@ -124,17 +131,18 @@ class Claims:
         """
         priorities = self._turns.order()
         lease_id = new_id()
-        now = self._database.now()
+        offset = self._database.clock_offset
         lease = {
-            "worker_id": worker_id,
-            "lease_id": lease_id,
-            "lease_expires_at": now + min(lease_seconds, hard_seconds),
-            "lease_ends_at": now + hard_seconds,
-            "started_at": now,
+            "worker": worker_id,
+            "lease": lease_id,
+            "started_in": offset,
+            "expires_in": offset + min(lease_seconds, hard_seconds),
+            "ends_in": offset + hard_seconds,
         }
         while True:
+            # A claim that a power cut undoes is made again; its worker's results find no lease.
             batch, again = self._database.run(
-                lambda c: self._claim(c, priorities, limit, share, lease)
+                lambda c: self._claim(c, priorities, limit, share, lease), durable=False
             )
             if batch is not None:
                 self._turns.count(batch.priority)
@@ -157,7 +165,7 @@ class Claims:
                 ids and connection.execute(change.values(lease_expires_at=expires)).rowcount
             )
 
-        return self._database.run(work)
+        return self._database.run(work, durable=False)
 
     def finish(self, lease_id: str, outcomes: Sequence[Outcome]) -> int:
         """Write results, where the lease still holds the item.
@@ -220,10 +228,19 @@ class Claims:
         lease: dict[str, Any],
     ) -> tuple[Batch | None, bool]:
         """Claim once; the flag says that something moved and that trying again may find more."""
-        queued, at = connection.execute(queued_films(self._database.now())).one()
-        if not queued:
+        offset = self._database.clock_offset
+        size = limit + 32  # more than `limit`, for locks may leave some of them empty
+        jobs = scheduling.candidates(connection, priorities, size, clock_offset=offset)
+        if not jobs:
             return None, False
-        found = _pick(connection, priorities, min(limit, share(int(queued))) if share else limit)
+        queued, at = int(jobs[0].waiting), float(jobs[0].at)
+        most = min(limit, share(queued)) if share else limit
+        found = _pick(connection, jobs, most)
+        before = 0
+        while not found and len(jobs) == size:
+            before += size
+            jobs = scheduling.candidates(connection, priorities, size, before, offset)
+            found = _pick(connection, jobs, most)
         picked = [
             pick
             for pick in sorted(found, key=lambda pick: str(pick.job.id))
@@ -235,6 +252,7 @@ class Claims:
         rows = [row for pick in picked for row in pick.start]
         reused = [item_id for pick in picked for item_id in pick.reuse]
         if reused:
+            self._database.await_disk(connection)  # a result, and maybe the end of a job
             transitions.reuse_predictions(connection, at, reused, bundle)
             for pick in picked:
                 transitions.end_if_drained(connection, at, pick.job.id)
@@ -244,11 +262,11 @@ class Claims:
         scheduling.charge_tenants(connection, Counter(row.tenant for row in rows))
         items = tuple(_claimed(row) for row in rows)
         first = Priority(found[0].job.priority)
-        left = max(0, int(queued) - len(rows) - len(reused))
-        return Batch(lease["lease_id"], bundle, items, left, first), False
+        left = max(0, queued - len(rows) - len(reused))
+        return Batch(lease["lease"], bundle, items, left, first), False
 
     def _finish(self, connection: Connection, lease_id: str, by_item: dict[str, Outcome]) -> int:
-        held = _held(connection, lease_id, by_item, self._database.now())
+        held = _held(connection, lease_id, by_item, self._database.clock_offset)
         if not held:
             return 0
         bundle, at = held[0].bundle, float(held[0].at)  # one batch, one bundle
@@ -269,18 +287,8 @@ class Claims:
         return written
 
 
-def _pick(connection: Connection, priorities: Sequence[Priority], limit: int) -> list[_Picked]:
+def _pick(connection: Connection, jobs: Sequence[AnyRow], limit: int) -> list[_Picked]:
     """Lock films of the first job that has any, and fill up from further jobs of its bundle."""
-    offset, size = 0, limit + 32  # more than `limit`, for locks may leave some of them empty
-    while True:
-        jobs = scheduling.candidates(connection, priorities, size, offset)
-        picked = _pick_from(connection, jobs, limit)
-        if picked or len(jobs) < size:
-            return picked
-        offset += size
-
-
-def _pick_from(connection: Connection, jobs: Sequence[AnyRow], limit: int) -> list[_Picked]:
     picked: list[_Picked] = []
     missing = limit
     for job in jobs:
@@ -298,33 +306,9 @@ def _pick_from(connection: Connection, jobs: Sequence[AnyRow], limit: int) -> li
 
 
 def _lock_films(connection: Connection, job: Any, limit: int, fill: bool) -> Sequence[AnyRow]:
-    known = exists(
-        select(PredictionRow.id)
-        .where(
-            PredictionRow.film_id == ItemRow.film_id,
-            PredictionRow.bundle == job.bundle,
-            predictions.ANSWERS,
-        )
-        .correlate(ItemRow, FilmRow)
-    )
-    query = (
-        select(
-            ItemRow.id.label("item_id"),
-            ItemRow.job_id,
-            ItemRow.seq,
-            ItemRow.attempt,
-            ItemRow.alone,
-            ItemRow.tenant,
-            known.label("known"),
-            *FILM_COLUMNS,
-        )
-        .join(FilmRow, FilmRow.id == ItemRow.film_id)
-        .where(ItemRow.job_id == job.id, ITEM_QUEUED)
-        .order_by(ItemRow.seq)
-        .limit(limit)
-        .with_for_update(of=ItemRow, skip_locked=True)
-    )
-    rows = connection.execute(query.where(~ItemRow.alone) if fill else query).all()
+    query = _FILMS_TO_FILL if fill else _FILMS
+    asked = {"job": job.id, "of_bundle": job.bundle, "most": limit}
+    rows = connection.execute(query, asked).all()
     if rows and rows[0].alone:
         return rows[:1]
     return [row for row in rows if not row.alone]
@@ -344,13 +328,56 @@ def _lock_lease(
 
 
 def _held(
-    connection: Connection, lease_id: str, by_item: dict[str, Outcome], now: ColumnElement[float]
+    connection: Connection, lease_id: str, by_item: dict[str, Outcome], clock_offset: float
 ) -> Sequence[AnyRow]:
-    query = (
-        select(ItemRow.id, ItemRow.film_id, JobRow.bundle, now.label("at"))
-        .join(JobRow, JobRow.id == ItemRow.job_id)
-        .where(ItemRow.lease_id == lease_id, ITEM_RUNNING, ItemRow.id.in_(by_item))
-        .order_by(ItemRow.id)
-        .with_for_update(of=ItemRow)
+    asked = {"lease": lease_id, "ids": list(by_item), "clock_offset": clock_offset}
+    return connection.execute(_HELD, asked).all()
+
+
+# Built once: these run with each batch, and to build one takes longer than to run it.
+# Not EXISTS: that may be answered from a set of all films the bundle has ever read.
+_KNOWN = (
+    select(PredictionRow.id)
+    .where(
+        PredictionRow.film_id == ItemRow.film_id,
+        PredictionRow.bundle == bindparam("of_bundle"),
+        predictions.ANSWERS,
     )
-    return connection.execute(query).all()
+    .correlate(ItemRow, FilmRow)
+    .scalar_subquery()
+    .is_not(None)
+)
+_FILMS = (
+    select(
+        ItemRow.id.label("item_id"),
+        ItemRow.job_id,
+        ItemRow.seq,
+        ItemRow.attempt,
+        ItemRow.alone,
+        ItemRow.tenant,
+        _KNOWN.label("known"),
+        *FILM_COLUMNS,
+    )
+    .join(FilmRow, FilmRow.id == ItemRow.film_id)
+    .where(ItemRow.job_id == bindparam("job"), ITEM_QUEUED)
+    .order_by(ItemRow.seq)
+    .limit(bindparam("most", type_=Integer()))
+    .with_for_update(of=ItemRow, skip_locked=True)
+)
+_FILMS_TO_FILL = _FILMS.where(~ItemRow.alone)
+_HELD = (
+    select(
+        ItemRow.id,
+        ItemRow.film_id,
+        JobRow.bundle,
+        (server_now() + bindparam("clock_offset", type_=Double())).label("at"),
+    )
+    .join(JobRow, JobRow.id == ItemRow.job_id)
+    .where(
+        ItemRow.lease_id == bindparam("lease"),
+        ITEM_RUNNING,
+        ItemRow.id.in_(bindparam("ids", expanding=True)),
+    )
+    .order_by(ItemRow.id)
+    .with_for_update(of=ItemRow)
+)

@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -47,6 +46,13 @@ _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+}
+_POSTGRESQL_SETTINGS = {
+    "idle_in_transaction_session_timeout": "60s",
+    # Every query here has its index. The plan of a prepared statement lives as long as its
+    # connection: made while a table was empty, it would read all of the table for ever after.
+    "enable_seqscan": "off",
+    "jit": "off",  # short statements; a scan that is needed after all counts as very dear above
 }
 
 
@@ -109,28 +115,40 @@ class Database:
         with _unavailable(), self._writer.begin() as connection:
             yield connection
 
-    def run(self, work: Callable[[Connection], T]) -> T:
+    def run(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
         """Run `work` in a write transaction, again when a deadlock or a busy lock ended it.
 
         Args:
             work: Called with the connection, maybe several times; it must do nothing that a
                 rollback does not undo.
+            durable: False where a power cut may undo what the last second did, and all that came
+                after it: then PostgreSQL does not wait for the disk.
 
         Raises:
             DatabaseUnavailable: The database does not answer, or stayed locked too long.
         """
         deadline = time.monotonic() + self._lock_wait
+
+        def attempt() -> T:
+            with self._writer.begin() as connection:
+                if not (durable or self.is_sqlite):
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                return work(connection)
+
         with _unavailable():
             for retry in range(_RETRIES):
                 try:
-                    with self._writer.begin() as connection:
-                        return work(connection)
+                    return attempt()
                 except SQLAlchemyError as error:
                     if fault_of(error) is not Fault.BUSY or time.monotonic() > deadline:
                         raise
                 time.sleep(random.uniform(0.005, 0.02) * 2**retry)  # noqa: S311  # only a pause
-            with self._writer.begin() as connection:
-                return work(connection)
+            return attempt()
+
+    def await_disk(self, connection: Connection) -> None:
+        """Let a transaction that was begun as not durable be durable after all."""
+        if not self.is_sqlite:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
 
     def check(self) -> None:
         """Ask the database for a sign of life.
@@ -156,13 +174,13 @@ def _make_engine(url: URL, lock_wait: float) -> Engine:
     common: dict[str, Any] = {
         "pool_timeout": lock_wait,
         # NaN is not JSON, and PostgreSQL refuses it.
-        "json_serializer": partial(json.dumps, allow_nan=False, separators=(",", ":")),
+        "json_serializer": json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode,
         # Parameters may hold names: they stay out of error texts.
         "hide_parameters": True,
     }
     if url.get_backend_name() != "sqlite":
-        lock_timeout = f"-c lock_timeout={round(1000 * lock_wait)}ms"
-        options = f"{lock_timeout} -c idle_in_transaction_session_timeout=60s"
+        settings = {"lock_timeout": f"{round(1000 * lock_wait)}ms", **_POSTGRESQL_SETTINGS}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         arguments = _POSTGRESQL_ARGUMENTS | {"options": options}
         return create_engine(url, pool_pre_ping=True, connect_args=arguments, **common)
     engine = create_engine(url, connect_args={"timeout": lock_wait}, **common)

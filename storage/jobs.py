@@ -360,8 +360,9 @@ class Jobs:
 
     def queued_films(self) -> int:
         """Count the films that a claim could take now, from the counters of runnable jobs."""
+        query = select(func.coalesce(func.sum(JobRow.queued), 0)).where(JOB_RUNNABLE)
         with self._database.read() as connection:
-            return int(connection.execute(queued_films()).scalar_one())
+            return int(connection.execute(query).scalar_one())
 
     def expandable(self) -> int:
         """Count the archives that wait for an expander, and may be expanded now."""
@@ -448,11 +449,6 @@ def _made_after(at: float) -> tuple[ColumnElement[bool], ...]:
     """Jobs made after a time; ids begin with it, so their index leads to the young ones alone."""
     first = max(0, int((at - _CLOCKS_DIFFER_SECONDS) * 1000))
     return (JobRow.created_at > at, JobRow.id >= first_id(first))
-
-
-def queued_films(*columns: ColumnElement[Any]) -> AnySelect:
-    """A query that counts the films that a claim could take now, with further columns."""
-    return select(func.coalesce(func.sum(JobRow.queued), 0), *columns).where(JOB_RUNNABLE)
 
 
 def _new(

@@ -6,15 +6,18 @@ marks move on, at least 30 s apart, so that one of them is 30 to 60 s old.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
-from sqlalchemy import and_, case, func, null, or_
+from sqlalchemy import ColumnElement, and_, case, func, null, or_
 
 from storage.models import JobRow
 
 MARK_SECONDS = 30.0
 STALE_SECONDS = 60.0
 """A job of which no film was read for so long stands still: its rate is 0."""
+
+
+Time: TypeAlias = float | ColumnElement[float]
 
 
 class Paced(Protocol):
@@ -56,7 +59,7 @@ class Paced(Protocol):
         ...
 
 
-def begun(at: float) -> dict[str, Any]:
+def begun(at: Time) -> dict[str, Any]:
     """Values for a job of which films are claimed: where it stood still, the pace begins anew."""
     since = func.coalesce(JobRow.last_read_at, JobRow.pace_at)
     anew = and_(JobRow.running == 0, or_(JobRow.pace_at.is_(None), since < at - STALE_SECONDS))
@@ -68,7 +71,7 @@ def begun(at: float) -> dict[str, Any]:
     }
 
 
-def moved(at: float, films: int) -> dict[str, Any]:
+def moved(at: Time, films: int | ColumnElement[int]) -> dict[str, Any]:
     """Values for a job of which `films` films were read; `films_read` itself is a counter."""
     due = JobRow.pace_at <= at - MARK_SECONDS
     return {

@@ -8,15 +8,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import ColumnElement, Connection, case, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Integer,
+    bindparam,
+    case,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from lungline.domain import Priority
+from storage.clock import server_now
 from storage.columns import AnyRow
 from storage.models import JOB_RUNNABLE, JobRow, TenantRow
 
+_CANDIDATES = (
+    select(
+        JobRow.id,
+        JobRow.tenant,
+        JobRow.bundle,
+        JobRow.priority,
+        func.sum(JobRow.queued).over().label("waiting"),
+        (server_now() + bindparam("clock_offset", type_=Double())).label("at"),
+    )
+    .join(TenantRow, TenantRow.id == JobRow.tenant)
+    .where(JOB_RUNNABLE)
+    .order_by(
+        case(*((JobRow.priority == int(each), bindparam(each.name)) for each in Priority)),
+        TenantRow.vtime,
+        TenantRow.id,
+        JobRow.vtime,
+        JobRow.id,
+    )
+    .limit(bindparam("most", type_=Integer()))
+    .offset(bindparam("before", type_=Integer()))
+)
+_CHARGE = (
+    update(TenantRow)
+    .where(TenantRow.id == bindparam("tenant"))
+    .values(vtime=TenantRow.vtime + bindparam("films", type_=Integer()) / TenantRow.weight)
+)
+
 
 def candidates(
-    connection: Connection, priorities: Sequence[Priority], limit: int, offset: int = 0
+    connection: Connection,
+    priorities: Sequence[Priority],
+    limit: int,
+    offset: int = 0,
+    clock_offset: float = 0.0,
 ) -> Sequence[AnyRow]:
     """List runnable jobs in the order in which a claim tries them.
 
@@ -25,31 +68,21 @@ def candidates(
         priorities: All of them, in the order in which this claim looks at them.
         limit: Most jobs to list.
         offset: Jobs before them, which others hold.
+        clock_offset: See `Database`.
 
     Returns:
-        Rows of `id`, `tenant`, `bundle`, `priority`.
+        Rows of `id`, `tenant`, `bundle`, `priority`; `waiting`, the films that wait in all runnable
+        jobs; and `at`, the server's time.
     """
-    places = {int(priority): place for place, priority in enumerate(priorities)}
-    query = (
-        select(JobRow.id, JobRow.tenant, JobRow.bundle, JobRow.priority)
-        .join(TenantRow, TenantRow.id == JobRow.tenant)
-        .where(JOB_RUNNABLE)
-        .order_by(case(places, value=JobRow.priority), TenantRow.vtime, TenantRow.id)
-        .order_by(JobRow.vtime, JobRow.id)
-        .limit(limit)
-        .offset(offset)
-    )
-    return connection.execute(query).all()
+    places = {priority.name: place for place, priority in enumerate(priorities)}
+    page = {"most": limit, "before": offset, "clock_offset": clock_offset}
+    return connection.execute(_CANDIDATES, places | page).all()
 
 
 def charge_tenants(connection: Connection, films: Mapping[str, int]) -> None:
     """Advance the virtual time of each tenant by the films that were claimed for it."""
     for tenant in sorted(films):
-        connection.execute(
-            update(TenantRow)
-            .where(TenantRow.id == tenant)
-            .values(vtime=TenantRow.vtime + films[tenant] / TenantRow.weight)
-        )
+        connection.execute(_CHARGE, {"tenant": tenant, "films": films[tenant]})
 
 
 def admit_job(connection: Connection, tenant: str, job_id: str) -> None:

@@ -6,11 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Double,
     ScalarSelect,
+    String,
     TextClause,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -22,6 +26,7 @@ from sqlalchemy import (
 
 from lungline.domain import ItemStatus
 from lungline.errors import FILM_CODES
+from storage.clock import server_now
 from storage.models import (
     ITEM_FAILED,
     ITEM_QUEUED,
@@ -77,11 +82,10 @@ def start_items(connection: Connection, ids: Collection[str], lease: Mapping[str
     Args:
         connection: A write transaction that holds the items.
         ids: The items.
-        lease: Values for `worker_id`, `lease_id`, `lease_expires_at`, `lease_ends_at`,
-            `started_at`.
+        lease: `worker`, `lease`, and seconds from now by the server's clock: `started_in`,
+            `expires_in`, `ends_in`.
     """
-    change = update(ItemRow).where(ItemRow.id.in_(ids), ITEM_QUEUED)
-    return connection.execute(change.values(status=ItemStatus.RUNNING, **lease)).rowcount
+    return connection.execute(_START, {"ids": list(ids), **lease}).rowcount
 
 
 def reuse_predictions(connection: Connection, at: float, ids: Collection[str], bundle: str) -> int:
@@ -101,14 +105,10 @@ def succeed_items(
     connection: Connection, at: float, ids: Collection[str], bundle: str, tally: Tally
 ) -> int:
     """Move running items to succeeded, by their film's prediction of this bundle."""
-    values = {
-        "status": ItemStatus.SUCCEEDED,
-        "prediction_id": _prediction_of_item(bundle),
-        "attempt": ItemRow.attempt + 1,
-        "finished_at": at,
-        **_NO_LEASE,
-    }
-    moved = _change_items(connection, ids, ITEM_RUNNING, values)
+    moved: list[str] = []
+    if ids:
+        named = {"ids": list(ids), "at": at, "of_bundle": bundle}
+        moved = list(connection.execute(_SUCCEED, named).scalars())
     return tally.moved(moved, ItemStatus.RUNNING, ItemStatus.SUCCEEDED)
 
 
@@ -240,9 +240,41 @@ def _failed(at: float, code: str, reason: str) -> dict[str, Any]:
     }
 
 
-def _prediction_of_item(bundle: str) -> ScalarSelect[str]:
+def _prediction_of_item(bundle: str | BindParameter[str]) -> ScalarSelect[str]:
     return (
         select(PredictionRow.id)
         .where(PredictionRow.film_id == ItemRow.film_id, PredictionRow.bundle == bundle)
         .scalar_subquery()
     )
+
+
+def _in(seconds: str) -> ColumnElement[float]:
+    return server_now() + bindparam(seconds, type_=Double())
+
+
+# Built once: these run with each batch, and to build one takes longer than to run it.
+_THESE = ItemRow.id.in_(bindparam("ids", expanding=True))
+_START = (
+    update(ItemRow)
+    .where(_THESE, ITEM_QUEUED)
+    .values(
+        status=ItemStatus.RUNNING,
+        worker_id=bindparam("worker"),
+        lease_id=bindparam("lease"),
+        lease_expires_at=_in("expires_in"),
+        lease_ends_at=_in("ends_in"),
+        started_at=_in("started_in"),
+    )
+)
+_SUCCEED = (
+    update(ItemRow)
+    .where(_THESE, ITEM_RUNNING)
+    .values(
+        status=ItemStatus.SUCCEEDED,
+        prediction_id=_prediction_of_item(bindparam("of_bundle", type_=String())),
+        attempt=ItemRow.attempt + 1,
+        finished_at=bindparam("at", type_=Double()),
+        **_NO_LEASE,
+    )
+    .returning(ItemRow.job_id)
+)

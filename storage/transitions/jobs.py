@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, case, func, insert, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Double,
+    Integer,
+    Update,
+    bindparam,
+    case,
+    func,
+    insert,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from lungline.domain import JobStatus
 from lungline.errors import JOB_CODES
@@ -49,20 +62,25 @@ def take_films(connection: Connection, at: float, job_id: str, started: int, reu
     Returns:
         False when the job gives no films now; then its items must be left alone.
     """
-    change = update(JobRow).where(JobRow.id == job_id, JOB_RUNNABLE)
-    return bool(
-        connection.execute(
-            change.values(
-                queued=JobRow.queued - started - reused,
-                running=JobRow.running + started,
-                succeeded=JobRow.succeeded + reused,
-                reused=JobRow.reused + reused,
-                vtime=JobRow.vtime + started / JobRow.weight,
-                started_at=func.coalesce(JobRow.started_at, at),
-                first_claim_at=func.coalesce(JobRow.first_claim_at, at),
-                **(pace.begun(at) if started else {}),
-            )
-        ).rowcount
+    taken = {"job": job_id, "at": at, "started_now": started, "reused_now": reused}
+    return bool(connection.execute(_TAKE[started > 0], taken).rowcount)
+
+
+def _take(begins: bool) -> Update:
+    at, started, reused = _AT, _number("started_now"), _number("reused_now")
+    return (
+        update(JobRow)
+        .where(JobRow.id == bindparam("job"), JOB_RUNNABLE)
+        .values(
+            queued=JobRow.queued - started - reused,
+            running=JobRow.running + started,
+            succeeded=JobRow.succeeded + reused,
+            reused=JobRow.reused + reused,
+            vtime=JobRow.vtime + started / JobRow.weight,
+            started_at=func.coalesce(JobRow.started_at, at),
+            first_claim_at=func.coalesce(JobRow.first_claim_at, at),
+            **(pace.begun(at) if begins else {}),
+        )
     )
 
 
@@ -73,15 +91,9 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
         deltas = {name: delta for name, delta in tally.deltas[job_id].items() if delta}
         if not deltas:
             continue
-        change = update(JobRow).where(JobRow.id == job_id)
-        values: dict[str, Any] = {
-            name: getattr(JobRow, name) + delta for name, delta in deltas.items()
-        }
-        if "films_read" in deltas:
-            values |= pace.moved(at, deltas["films_read"])
-        job = connection.execute(
-            change.values(values).returning(JobRow.tenant, JobRow.queued, JobRow.running)
-        ).one()
+        changed = {f"{name}_more": delta for name, delta in deltas.items()}
+        change = _count(tuple(sorted(deltas)))
+        job = connection.execute(change, {"job": job_id, "at": at, **changed}).one()
         if job.queued + job.running == 0:
             end_if_drained(connection, at, job_id)
         elif job.queued and job.queued == deltas.get("queued"):
@@ -90,12 +102,33 @@ def settle(connection: Connection, at: float, tally: Tally) -> None:
     for tenant in sorted(admitted):
         scheduling.admit_tenant(connection, tenant, admitted[tenant])
     # Whoever took films holds its tenant's row before its usage, even if it had them all before.
-    changed = tally.taken.keys() | {name for name, size in tally.film_bytes.items() if size}
-    for tenant in sorted(changed):
+    changed_tenants = tally.taken.keys() | {name for name, size in tally.film_bytes.items() if size}
+    for tenant in sorted(changed_tenants):
         size = TenantRow.film_bytes + tally.film_bytes[tenant]
         connection.execute(update(TenantRow).where(TenantRow.id == tenant).values(film_bytes=size))
     for tenant, (films, size_taken) in sorted(tally.taken.items()):
         usage.count(connection, at, tenant, films, size_taken)
+
+
+@cache
+def _count(counters: tuple[str, ...]) -> ReturningUpdate[str, int, int]:
+    """The statement that changes these counters; there are a few dozen combinations."""
+    values: dict[str, Any] = {
+        name: getattr(JobRow, name) + _number(f"{name}_more") for name in counters
+    }
+    if "films_read" in counters:
+        values |= pace.moved(_AT, _number("films_read_more"))
+    change = update(JobRow).where(JobRow.id == bindparam("job")).values(values)
+    return change.returning(JobRow.tenant, JobRow.queued, JobRow.running)
+
+
+def _number(name: str) -> BindParameter[int]:
+    return bindparam(name, type_=Integer())
+
+
+# Built once: these run with each batch, and to build one takes longer than to run it.
+_AT: BindParameter[float] = bindparam("at", type_=Double())
+_TAKE = {begins: _take(begins) for begins in (False, True)}
 
 
 def end_if_drained(connection: Connection, at: float, job_id: str) -> bool:

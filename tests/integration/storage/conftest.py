@@ -19,8 +19,8 @@ T = TypeVar("T")
 class CheckedDatabase(Database):
     """A database whose every write is followed by a recount of all items."""
 
-    def run(self, work: Callable[[Connection], T]) -> T:
-        result = super().run(work)
+    def run(self, work: Callable[[Connection], T], *, durable: bool = True) -> T:
+        result = super().run(work, durable=durable)
         assert Repository(self).repairs.check_counters() == []
         return result
 
