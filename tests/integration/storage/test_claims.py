@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, func, select, text, update
+from sqlalchemy import Connection, Select, event, func, select, text, update
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from storage import claims
 from storage.claims import Outcome
 from storage.items import NewItem
 from storage.models import ITEM_QUEUED, JOB_RUNNABLE, ItemRow, JobRow
@@ -201,3 +202,38 @@ def test_terminal_items_hold_no_lease(repo: Repository) -> None:
 
     assert {row["status"] for row in rows} == {ItemStatus.SUCCEEDED}
     assert {row["lease_id"] for row in rows} == {row["worker_id"] for row in rows} == {None}
+
+
+def test_a_power_cut_may_undo_a_claim_but_no_result(repo: Repository) -> None:
+    if repo.database.is_sqlite:
+        pytest.skip("SQLite flushes each commit")
+    submit(repo, 4)
+    waits: list[str] = []
+
+    def note(connection: Connection, *_: object) -> None:
+        waits.append(connection.exec_driver_sql("SHOW synchronous_commit").scalar_one())
+
+    event.listen(repo.database.engine, "commit", note)
+    try:
+        batch = must_claim(repo, 2)
+        claimed = waits[0]
+        waits.clear()
+        repo.claims.finish(batch.lease_id, read(batch))
+        assert (claimed, waits[0]) == ("off", "on")
+    finally:
+        event.remove(repo.database.engine, "commit", note)
+
+
+def test_no_claim_looks_at_all_that_a_bundle_has_read(repo: Repository) -> None:
+    if repo.database.is_sqlite:
+        pytest.skip("SQLite looks up each film")
+    job = submit(repo, 4)
+    with repo.database.read() as connection:
+        connection.execute(text("ANALYZE"))  # it finds no prediction: a scan would seem to be free
+        query = claims._FILMS.compile(connection, compile_kwargs={"render_postcompile": True})
+        asked = query.params | {"job": job.id, "of_bundle": BUNDLE, "most": 16}
+        plan = connection.exec_driver_sql(f"EXPLAIN {query}", asked).scalars().all()
+
+    (lookup,) = [line for line in plan if "on predictions" in line]
+    assert "Index Scan using uq_predictions_film_id_bundle" in lookup
+    assert not [line for line in plan if "hashed" in line or "Seq Scan" in line]
