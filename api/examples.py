@@ -24,6 +24,7 @@ _VALUES: dict[str, Any] = {
     "Job.rate_films_per_second": 9.1,
     "Job.priority": "normal",
     "Job.expires_at": None,
+    "Job.from_job": None,
     "Item.id": ITEM_ID,
     "Item.name": "film-0001.jpg",
     "Item.external_id": "A-17/0001",

@@ -10,7 +10,8 @@ from flask import current_app
 
 from api.access import scopes_of
 from api.documented import problems
-from api.examples import JOB_ID, add_examples
+from api.examples import JOB_ID, UPLOAD_ID, add_examples
+from api.intake.document import ORIGINS
 from lungline.domain import Scope
 from lungline.errors import (
     DatabaseUnavailable,
@@ -62,18 +63,22 @@ _FILM_METADATA = _FIELD | {"description": "A JSON object about the only film, gi
 _PREFIX = _FIELD | {
     "description": "In place of an upload: a folder that the operator lets be read, `NAME/FOLDER/`."
 }
+_FROM_JOB = _FIELD | {
+    "description": "In place of an upload: the id of another job, whose films are read again."
+}
 _SUBMISSION_DOCUMENT = {
     "type": "object",
-    "oneOf": [{"required": ["upload"]}, {"required": ["prefix"]}],
+    "oneOf": [{"required": [origin]} for origin in ORIGINS],
     "additionalProperties": False,
     "properties": {
         "upload": _FIELD | {"description": "The id of a complete upload."},
         "prefix": _PREFIX,
+        "from_job": _FROM_JOB,
         "name": _FIELD,
         "metadata": {"type": "object"},
         "bundle": _FIELD,
         "model": _FIELD,
-        "priority": _FIELD | {"enum": ["normal", "bulk"]},
+        "priority": _FIELD | {"enum": ["interactive", "normal", "bulk"]},
         "expires_in": {"type": "integer", "description": _EXPIRES_IN["description"]},
         "manifest": {
             "type": "array",
@@ -93,11 +98,18 @@ _SUBMISSION_DOCUMENT = {
 }
 SUBMISSION = {
     "required": True,
-    "description": "One film, one archive, a form, or the id of a complete upload as JSON.",
+    "description": "One film, one archive, a form, or JSON that says where the films are.",
     "content": {
         "application/json": {
             "schema": _SUBMISSION_DOCUMENT,
-            "example": {"upload": JOB_ID, "name": "night shift", "priority": "bulk"},
+            "examples": {
+                "upload": {
+                    "value": {"upload": UPLOAD_ID, "name": "night shift", "priority": "bulk"}
+                },
+                "read again": {
+                    "value": {"from_job": JOB_ID, "model": "paediatric-pneumonia@0.2.0"}
+                },
+            },
         },
         "application/zip": _BINARY,
         "application/x-tar": _BINARY,
@@ -129,6 +141,7 @@ SUBMISSION = {
                         "the films, or of the archive's.",
                     },
                     "prefix": _PREFIX,
+                    "from_job": _FROM_JOB,
                     "upload": _FIELD
                     | {"description": "The id of a complete upload, in place of films."},
                     "external_id": _EXTERNAL_ID,

@@ -78,7 +78,12 @@ class Job(Schema):
     bundle = String(required=True, metadata={"example": "paediatric-pneumonia@0.1.0"})
     priority = String(required=True, validate=OneOf([p.name.lower() for p in Priority]))
     paused = Boolean(required=True, metadata={"description": "Nothing new of it is read."})
-    source = String(required=True, validate=OneOf(["films", "archive", "prefix"]))
+    source = String(required=True, validate=OneOf(["films", "archive", "prefix", "job"]))
+    from_job = String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "The job whose stored films it reads again."},
+    )
     metadata = Dict(keys=String(), values=Raw(), required=True)
     counts = Nested(Counts, required=True)
     expansion = Nested(Expansion, required=True, allow_none=True)
@@ -293,6 +298,11 @@ class JobPageQuery(PageQuery):
         load_default=None,
         validate=Length(max=200),
         metadata={"description": "What the job is called, exactly."},
+    )
+    from_job = String(
+        load_default=None,
+        validate=Length(max=200),
+        metadata={"description": "Only jobs that read the films of this one again."},
     )
     created_after = AwareDateTime(
         load_default=None,

@@ -38,6 +38,7 @@ def job_wire(job: Job) -> Wire:
         "priority": job.priority.name.lower(),
         "paused": job.paused,
         "source": job.source,
+        "from_job": job.from_job,
         "metadata": job.metadata,
         "counts": {
             "total": job.total,

@@ -285,6 +285,13 @@ class WrongState(ClientError):
     title = "The job's status does not allow this"
 
 
+class SourceExpanding(WrongState):
+    """The job whose films are to be read again does not have them all yet."""
+
+    code = "source_expanding"
+    title = "The job does not have all its films yet"
+
+
 class NothingToRetry(WrongState):
     """No failed film of the job is stored."""
 
@@ -572,7 +579,8 @@ JOB_CODES: dict[str, str] = {
     "archive_unreadable": "The archive is no zip or tar, is damaged, or is cut off.",
     "prefix_unreadable": "The folder is not there, or may not be read.",
     "manifest_unreadable": "The manifest as a whole cannot be read.",
-    "archive_empty": "The archive holds no film.",
+    "source_deleted": "The job whose films are read again was deleted meanwhile.",
+    "archive_empty": "There is no film in it that can be read.",
     "too_many_entries": "The archive holds more entries than the limit allows.",
     "archive_too_large": "The archive unpacks to more bytes than the limit allows.",
     "suspicious_ratio": "The archive unpacks to far more than films would.",

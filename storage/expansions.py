@@ -53,9 +53,10 @@ class Expansion:
         job_id: The job.
         tenant: Whose archive.
         bundle: `name@version`.
-        archive_key: Where the object store keeps it; None: it is a folder outside the service.
+        archive_key: Where the object store keeps it; None: it is none.
         archive_size: Its bytes.
-        prefix: That folder, as the client named it.
+        prefix: A folder outside the service in its place, as the client named it.
+        from_job: Another job in its place, whose stored films are read again.
         manifest_key: Where the object store keeps what the client says of its films; None: nothing.
         manifest_size: Its bytes.
         manifest_offset: Bytes of it that are committed.
@@ -73,6 +74,7 @@ class Expansion:
     archive_key: str | None
     archive_size: int | None
     prefix: str | None
+    from_job: str | None
     manifest_key: str | None
     manifest_size: int | None
     manifest_offset: int
@@ -126,6 +128,7 @@ class Expansions:
                     JobRow.archive_key,
                     JobRow.archive_size,
                     JobRow.prefix,
+                    JobRow.from_job,
                     JobRow.manifest_key,
                     JobRow.manifest_size,
                     JobRow.manifest_offset,

@@ -17,6 +17,7 @@ from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.films import Restore, cannot_restore
 from storage.items import NewItem
+from storage.lineage import check_source
 from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
 from storage.pages import Page, make_page
 from storage.places import queue_position
@@ -42,7 +43,8 @@ class Job:
         status: Where it stands.
         bundle: `name@version`, pinned at submit.
         priority: Which jobs come first.
-        source: `films`, `archive` or `prefix`.
+        source: `films`, `archive`, `prefix` or `job`.
+        from_job: The job whose stored films it reads again; it may be deleted.
         paused: Whether claims pass it by.
         total: Items so far; the next five add up to it.
         queued: Items that wait.
@@ -86,6 +88,7 @@ class Job:
     bundle: str
     priority: Priority
     source: str
+    from_job: str | None
     paused: bool
     total: int
     queued: int
@@ -209,14 +212,15 @@ class Jobs:
         priority: Priority,
         idempotency_key: str | None,
         request_hash: str | None,
-        archive_key: str | None,
-        archive_size: int | None,
+        archive_key: str | None = None,
+        archive_size: int | None = None,
         expires_in: float | None = None,
         upload_id: str | None = None,
         manifest: tuple[str, int] | None = None,
         prefix: str | None = None,
+        from_job: str | None = None,
     ) -> Created:
-        """Make a job of a stored archive; an expander will find it.
+        """Make a job of a stored archive, or of what stands for one; an expander will find it.
 
         Args:
             tenant: Whose job.
@@ -227,18 +231,21 @@ class Jobs:
             priority: Which jobs come first.
             idempotency_key: What the client sent as such.
             request_hash: Digest of the request, to tell a replay from a conflict.
-            archive_key: Where the object store keeps the archive; None with a prefix.
+            archive_key: Where the object store keeps the archive; None: it is none.
             archive_size: Its bytes.
             expires_in: Seconds after which queued films are given up; None: never.
             upload_id: The complete upload that the archive is of; it goes over to the job.
             manifest: Object key and bytes of what the client says of the films.
             prefix: A folder outside the service, in place of an archive.
+            from_job: Another job in its place, whose stored films are read again.
 
         Raises:
             IdempotencyConflict: The key was used with another request.
             UploadNotFound: There is no such upload.
             UploadIncomplete: It is not complete.
             UploadUsed: It went over to another job.
+            JobNotFound: There is no such job whose films could be read again.
+            SourceExpanding: It does not have all its films yet.
             QuotaExceeded: The tenant would have more than it may; nothing was kept.
             DatabaseUnavailable: The database does not answer; nothing was kept.
         """
@@ -246,8 +253,9 @@ class Jobs:
             **_new(tenant, job_id, name, metadata, bundle, priority),
             "expires_in": expires_in,
             "status": JobStatus.EXPANDING,
-            "source": "archive" if prefix is None else "prefix",
+            "source": "prefix" if prefix else "job" if from_job else "archive",
             "prefix": prefix,
+            "from_job": from_job,
             "idempotency_key": idempotency_key,
             "request_hash": request_hash,
             "archive_key": archive_key,
@@ -284,6 +292,7 @@ class Jobs:
         cursor: str | None = None,
         status: JobStatus | None = None,
         name: str | None = None,
+        from_job: str | None = None,
         created_after: float | None = None,
     ) -> Page[Job]:
         """List jobs, newest first.
@@ -294,6 +303,7 @@ class Jobs:
             cursor: `next_cursor` of the page before.
             status: Only jobs with this status.
             name: Only jobs that are called exactly so.
+            from_job: Only jobs that read the films of this one again.
             created_after: Only jobs that were made after it, in seconds since the epoch.
         """
         query = self._select().where(JobRow.tenant == tenant, _THERE)
@@ -303,6 +313,8 @@ class Jobs:
             query = query.where(JobRow.status == status)
         if name is not None:
             query = query.where(JobRow.name == name)
+        if from_job is not None:
+            query = query.where(JobRow.from_job == from_job)
         if created_after is not None:
             query = query.where(*_made_after(created_after))
         with self._database.read() as connection:
@@ -390,6 +402,8 @@ class Jobs:
                 return _replay(*found, values["request_hash"])
             if upload_id is not None:
                 transitions.use_upload(connection, tenant, upload_id, values["id"])
+            if values.get("from_job") is not None:
+                check_source(connection, tenant, values["from_job"])
             transitions.keep_bundle(connection, values["bundle"])
             job = self._insert(connection, values, items, restore)
             enforce(connection, tenant, self._limits, queues_films=job.queued > 0)

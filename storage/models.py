@@ -187,6 +187,7 @@ class JobRow(Base):
         ),
         Index("ix_jobs_tenant_id", "tenant", "id"),
         Index("ix_jobs_name", "tenant", "name", "id"),
+        _partial("ix_jobs_from_job", "tenant", "from_job", "id", where="from_job IS NOT NULL"),
         _partial(
             "ix_jobs_runnable",
             "priority",
@@ -246,6 +247,7 @@ class JobRow(Base):
     # Its archive and manifest are expanded and not kept: they are about to go.
     archive_spent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     prefix: Mapped[str | None]
+    from_job: Mapped[str | None] = mapped_column(ID)  # whose films it reads; may be deleted before
     manifest_key: Mapped[str | None]
     manifest_size: Mapped[int | None] = mapped_column(BigInteger)
     # How far the manifest is taken over into its table.

@@ -14,6 +14,7 @@ from storage.exports import Exports
 from storage.items import Items
 from storage.jobs import Jobs
 from storage.keys import Keys
+from storage.lineage import Lineage
 from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
 from storage.retention import Retention
@@ -39,6 +40,7 @@ class Repository:
         entries: What their archives held.
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
+        lineage: Jobs that read the films of others again.
         repairs: What the sweep does.
         events: What happened.
         uploads: Archives that come in parts.
@@ -71,6 +73,7 @@ class Repository:
         self.entries = Entries(database)
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database, self.quotas.limits)
+        self.lineage = Lineage(database)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
         self.usage = UsageBook(database)

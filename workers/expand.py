@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from lungline.errors import (
     BrokerUnavailable,
@@ -18,11 +17,12 @@ from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
 from storage.space import Space
-from workers.archive import Archive, ArchiveError, RangeReader
+from workers.archive import ArchiveError, RangeReader
 from workers.lease import LeaseKeeper
 from workers.manifests import settle, take_over
 from workers.parts import Parts
 from workers.progress import Progress
+from workers.rereading import FilmsGone, reread, without
 from workers.slices import Slice, open_archive, slices
 
 log = get_logger(__name__)
@@ -117,10 +117,13 @@ def _take_films(
     """Take films out of the archive; False when some are left for another turn."""
     space = Space(parts.settings)
     begun = time.monotonic()
-    archive = open_archive(parts, expansion, read_range)
+    if expansion.from_job is None:
+        pieces = slices(parts, expansion, open_archive(parts, expansion, read_range))
+    else:
+        pieces = reread(parts, expansion)
     turn_ends = _turn_ends(begun)
-    for piece in slices(parts, expansion, archive):
-        _commit(parts, expansion, archive, piece)
+    for piece in pieces:
+        _commit(parts, expansion, piece)
         progress.made()
         if not piece.last:
             full = parts.repository.quotas.films_full(expansion.tenant)
@@ -142,24 +145,34 @@ def _turn_ends(begun: float) -> float:
     return now + min(turn, _LONGEST_TURN_SECONDS)
 
 
-def _commit(parts: Parts, expansion: Expansion, archive: Archive[Any], piece: Slice) -> None:
-    committed = parts.repository.expansions.commit_slice(
-        expansion.lease_id,
-        expansion.job_id,
-        entries=piece.entries,
-        cursor=piece.cursor,
-        entries_total=archive.entries_total,
-        offset=piece.offset,
-        after=piece.after,
-        restore=partial(_store_again, parts, piece),
-    )
+def _commit(parts: Parts, expansion: Expansion, piece: Slice) -> None:
+    try:
+        committed = parts.repository.expansions.commit_slice(
+            expansion.lease_id,
+            expansion.job_id,
+            entries=piece.entries,
+            cursor=piece.cursor,
+            entries_total=piece.total,
+            offset=piece.offset,
+            after=piece.after,
+            restore=partial(_store_again, parts, piece),
+        )
+    except FilmsGone as gone:
+        _commit(parts, expansion, without(piece, gone.digests))
+        return
     _check(committed)
     log.info("slice committed", items=piece.items, entries_seen=piece.cursor)
     _send_permits(parts)
 
 
 def _store_again(parts: Parts, piece: Slice, digests: Collection[str]) -> None:
-    """Store films of a slice that a deletion took away after they were stored."""
+    """Store films of a slice that a deletion took away after they were stored.
+
+    Raises:
+        FilmsGone: They are films of another job, whose bytes nobody has.
+    """
+    if not piece.films:
+        raise FilmsGone(digests)
     FilmIntake(parts.store, parts.settings).store_all(
         film for film in piece.films if film.film.sha256 in digests
     )

@@ -57,6 +57,7 @@ class Slice:
         size: Bytes of the good ones.
         offset: Where the next entry begins, once the slice is stored; see `Archive.offset`.
         after: See `Archive.after`.
+        total: See `Archive.entries_total`.
         last: Whether the archive has ended with it.
         ends: When it is committed even if it is not full, by the monotonic clock.
     """
@@ -69,6 +70,7 @@ class Slice:
     size: int = 0
     offset: int | None = None
     after: str | None = None
+    total: int | None = None
     last: bool = False
     ends: float = field(default_factory=lambda: time.monotonic() + SLICE_SECONDS)
 
@@ -88,14 +90,18 @@ class Slice:
 
     def _add(self, entry: Named, data: bytes | None, item: NewItem | None) -> None:
         digest = None if data is None else hashlib.sha256(data).hexdigest()
+        self.add(NewEntry(_shown(entry), item, entry.size, digest))
+
+    def add(self, entry: NewEntry) -> None:
+        """Add an entry whose film, if it has one, is in the store already."""
         self.cursor += 1
-        self.entries.append(NewEntry(_shown(entry), item, entry.size, digest))
-        self.items += item is not None
+        self.entries.append(entry)
+        self.items += entry.item is not None
 
     def stored(self, intake: FilmIntake, archive: Archive[Any]) -> Self:
         """Store the good films; then the slice can be committed."""
         intake.store_all(self.films)
-        self.offset, self.after = archive.offset, archive.after
+        self.offset, self.after, self.total = archive.offset, archive.after, archive.entries_total
         return self
 
     @property

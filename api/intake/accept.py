@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-from api.context import checked_upload_id
+from api.context import checked_job_id, checked_upload_id
 from api.intake.batches import FilmBatches
-from api.intake.document import PREFIX, UPLOAD, Document
+from api.intake.document import FROM_JOB, PREFIX, UPLOAD, Document, take_origin
 from api.intake.kinds import Kind, is_archive
 from api.intake.manifests import Manifest, check_beginning, read_manifest
 from api.intake.multipart import FilePart, FormReader, Limits
@@ -26,7 +26,7 @@ from api.intake.parameters import (
 from api.intake.spool import Spool
 from api.parts import Parts
 from lungline.archives import HEAD_BYTES
-from lungline.domain import UploadStatus, new_id
+from lungline.domain import Priority, UploadStatus, new_id
 from lungline.errors import (
     ArchiveNotAlone,
     DatabaseUnavailable,
@@ -48,6 +48,19 @@ from storage.sources import open_source
 FILENAME = "filename"
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where an expander finds the films of a job.
+
+    Attributes:
+        contents: What tells it from others in the request's hash.
+        values: The same for `Jobs.create_with_archive`.
+    """
+
+    contents: list[tuple[str, str]]
+    values: Mapping[str, Any]
 
 
 class Acceptance:
@@ -94,12 +107,11 @@ class Acceptance:
             )
             form = FormReader(spool, limits).read(stream, content_type)
             manifest = Manifest.spooled(spool, form.manifest) if form.manifest else None
-            upload_id = form.fields.pop(UPLOAD, None)
-            prefix = form.fields.pop(PREFIX, None)
+            elsewhere = take_origin(form.fields)
             parameters = read_parameters(form.fields, self._settings, self._parts.bundles)
-            if upload_id is not None or prefix is not None:
+            if elsewhere is not None:
                 _none(form.files)
-                return self._elsewhere(upload_id, prefix, parameters, manifest)
+                return self._elsewhere(*elsewhere, parameters, manifest)
             if not form.files:
                 raise EmptyBody("The form carries no file. Send each film as a file part.")
             contents = [(part.name, part.content.sha256) for part in form.files]
@@ -142,83 +154,126 @@ class Acceptance:
         name = clean_name(query.get(FILENAME, "")) or "film"
         return self._one_film(stream, name, parameters)
 
-    def upload(self, document: Document) -> Created:
-        """Take a complete upload, which becomes the archive of the job, or a folder elsewhere.
+    def elsewhere(self, document: Document) -> Created:
+        """Take films that do not come with the request: an expander fetches them.
 
         Raises:
             LunglineError: See `read_parameters`; `UploadNotFound`, `UploadIncomplete`,
-                `UploadUsed`, `NotAnArchive`, `BadManifest`, `PrefixNotAllowed`.
+                `UploadUsed`, `NotAnArchive`, `BadManifest`, `PrefixNotAllowed`, `JobNotFound`,
+                `SourceExpanding`.
         """
         parameters = read_parameters(document.fields, self._settings, self._parts.bundles)
         manifest = None if document.manifest is None else Manifest.held(document.manifest)
-        return self._elsewhere(document.upload_id, document.prefix, parameters, manifest)
+        return self._elsewhere(document.origin, document.place, parameters, manifest)
 
     def _elsewhere(
-        self,
-        upload_id: str | None,
-        prefix: str | None,
-        parameters: Parameters,
-        manifest: Manifest | None,
+        self, origin: str, place: str, parameters: Parameters, manifest: Manifest | None
     ) -> Created:
-        """Take films that do not come with the request."""
-        if upload_id is not None and prefix is None:
-            return self._upload(upload_id, parameters, manifest)
-        if prefix is not None and upload_id is None:
-            return self._prefix(prefix, parameters, manifest)
-        raise InvalidParameter("upload and prefix do not go together.")
+        take = {UPLOAD: self._upload, PREFIX: self._prefix, FROM_JOB: self._from_job}[origin]
+        return take(place, parameters, manifest)
 
     def _prefix(self, prefix: str, parameters: Parameters, manifest: Manifest | None) -> Created:
-        """Take a folder outside the service; an expander reads it."""
-        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
-        check_single(parameters.external, None)
+        """Take a folder outside the service."""
+        self._check_many(parameters)
         open_source(self._settings, self._tenant, prefix)
-        job_id, contents = new_id(), [("prefix", prefix), *_content(manifest)]
-        with self._cleaned(job_id) as kept:
-            created = self._parts.repository.jobs.create_with_archive(
-                self._tenant,
-                job_id=job_id,
-                name=parameters.name,
-                metadata=parameters.metadata,
-                bundle=parameters.bundle,
-                priority=parameters.priority,
-                expires_in=parameters.expires_in,
-                idempotency_key=self._key,
-                request_hash=parameters.request_hash(contents),
-                archive_key=None,
-                archive_size=None,
-                manifest=self._kept_manifest(manifest, kept),
-                prefix=prefix,
-            )
-        return self._rung(created, kept)
+        origin = _Origin([(PREFIX, prefix)], {"prefix": prefix})
+        return self._expanding(parameters, manifest, lambda kept: origin)
+
+    def _from_job(
+        self, given_id: str, parameters: Parameters, manifest: Manifest | None
+    ) -> Created:
+        """Take the stored films of another job."""
+        if manifest is not None:
+            raise InvalidParameter("from_job takes no manifest: films keep what was said of them.")
+        source, films = checked_job_id(given_id), None
+        if parameters.priority is Priority.INTERACTIVE:
+            films = self._parts.repository.lineage.total(self._tenant, source)
+        self._check_many(parameters, films)
+        origin = _Origin([(FROM_JOB, source)], {"from_job": source})
+        return self._expanding(parameters, None, lambda kept: origin)
 
     def _upload(self, given_id: str, parameters: Parameters, manifest: Manifest | None) -> Created:
-        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
-        check_single(parameters.external, None)
-        upload_id = checked_upload_id(given_id)
-        upload = self._parts.repository.uploads.get(self._tenant, upload_id)
+        """Take a complete upload, which becomes the archive of the job."""
+        self._check_many(parameters)
+        upload = self._parts.repository.uploads.get(self._tenant, checked_upload_id(given_id))
         if upload.status is UploadStatus.COMPLETE:
             head = self._parts.store.get_range(upload.object_key, 0, HEAD_BYTES)
             if not is_archive(head):
                 raise NotAnArchive("The upload does not begin like an archive of films.")
-        job_id, contents = new_id(), [("upload", upload.id), *_content(manifest)]
+        where = {"archive_key": upload.object_key, "archive_size": upload.size}
+        origin = _Origin([(UPLOAD, upload.id)], {**where, "upload_id": upload.id})
+        return self._expanding(parameters, manifest, lambda kept: origin)
+
+    def _archive(
+        self,
+        stream: BinaryIO,
+        parameters: Parameters,
+        request_hash: str | None,
+        manifest: Manifest | None = None,
+    ) -> Created:
+        """Take an archive that comes with the request."""
+        self._check_many(parameters)
+
+        def store(kept: list[str]) -> _Origin:
+            key = f"{self._tenant}/uploads/{new_id()}"
+            kept.append(key)
+            stored = self._parts.store.put_stream(key, stream, self._settings.max_body_bytes)
+            where = {"archive_key": key, "archive_size": stored.size}
+            return _Origin([("", stored.sha256)], where)
+
+        return self._expanding(parameters, manifest, store, request_hash)
+
+    def _expanding(
+        self,
+        parameters: Parameters,
+        manifest: Manifest | None,
+        keep: Callable[[list[str]], _Origin],
+        request_hash: str | None = None,
+    ) -> Created:
+        """Make a job whose films an expander will find.
+
+        Args:
+            parameters: Of the job.
+            manifest: What is said of the films.
+            keep: Stores what has to be, and lists its keys.
+            request_hash: None: it follows from the origin.
+        """
+        job_id = new_id()
         with self._cleaned(job_id) as kept:
-            told = self._kept_manifest(manifest, kept)
+            origin = keep(kept)
+            contents = origin.contents + _content(manifest)
             created = self._parts.repository.jobs.create_with_archive(
                 self._tenant,
-                job_id=job_id,
-                name=parameters.name,
-                metadata=parameters.metadata,
-                bundle=parameters.bundle,
-                priority=parameters.priority,
-                expires_in=parameters.expires_in,
-                idempotency_key=self._key,
-                request_hash=parameters.request_hash(contents),
-                archive_key=upload.object_key,
-                archive_size=upload.size,
-                upload_id=upload.id,
-                manifest=told,
+                **self._asked(
+                    job_id, parameters, request_hash or parameters.request_hash(contents)
+                ),
+                manifest=self._kept_manifest(manifest, kept),
+                **origin.values,
             )
-        return self._rung(created, kept)
+        if created.replayed:  # nothing is kept of a repetition
+            for key in kept:
+                self._delete(key)
+        else:
+            self._parts.doorbell.archive_waits()
+        return created
+
+    def _asked(self, job_id: str, parameters: Parameters, request_hash: str) -> dict[str, Any]:
+        """What all jobs are made of, wherever their films come from."""
+        return {
+            "job_id": job_id,
+            "name": parameters.name,
+            "metadata": parameters.metadata,
+            "bundle": parameters.bundle,
+            "priority": parameters.priority,
+            "expires_in": parameters.expires_in,
+            "idempotency_key": self._key,
+            "request_hash": request_hash,
+        }
+
+    def _check_many(self, parameters: Parameters, films: int | None = None) -> None:
+        """Refuse what fits a few films only; None: nobody knows yet how many these are."""
+        check_interactive(parameters.priority, films, self._settings.max_interactive_films)
+        check_single(parameters.external, None)
 
     def _one_film(self, stream: BinaryIO, name: str, parameters: Parameters) -> Created:
         most = self._settings.max_film_bytes
@@ -252,51 +307,13 @@ class Acceptance:
     ) -> Created:
         created = self._parts.repository.jobs.create_with_films(
             self._tenant,
-            job_id=new_id(),
-            name=parameters.name,
-            metadata=parameters.metadata,
-            bundle=parameters.bundle,
-            priority=parameters.priority,
-            expires_in=parameters.expires_in,
-            idempotency_key=self._key,
-            request_hash=request_hash,
+            **self._asked(new_id(), parameters, request_hash),
             items=items,
             restore=restore,
         )
         if not created.replayed:
             self._parts.doorbell.films_wait(created.job.queued)
         return created
-
-    def _archive(
-        self,
-        stream: BinaryIO,
-        parameters: Parameters,
-        request_hash: str | None,
-        manifest: Manifest | None = None,
-    ) -> Created:
-        check_interactive(parameters.priority, None, self._settings.max_interactive_films)
-        check_single(parameters.external, None)
-        job_id, object_key = new_id(), f"{self._tenant}/uploads/{new_id()}"
-        limit = self._settings.max_body_bytes
-        with self._cleaned(job_id) as kept:
-            kept.append(object_key)
-            stored = self._parts.store.put_stream(object_key, stream, limit)
-            told = self._kept_manifest(manifest, kept)
-            created = self._parts.repository.jobs.create_with_archive(
-                self._tenant,
-                job_id=job_id,
-                name=parameters.name,
-                metadata=parameters.metadata,
-                bundle=parameters.bundle,
-                priority=parameters.priority,
-                expires_in=parameters.expires_in,
-                idempotency_key=self._key,
-                request_hash=request_hash or parameters.request_hash([("", stored.sha256)]),
-                archive_key=object_key,
-                archive_size=stored.size,
-                manifest=told,
-            )
-        return self._rung(created, kept)
 
     def _said(self, manifest: Manifest | None, files: Iterable[FilePart]) -> Mapping[str, External]:
         """Read what is said of the films of a form."""
@@ -314,15 +331,6 @@ class Acceptance:
         kept.append(key)
         self._parts.store.put_stream(key, manifest.open(), self._settings.max_body_bytes)
         return key, manifest.size
-
-    def _rung(self, created: Created, kept: Iterable[str]) -> Created:
-        """Tell the expanders of a new job; of a repetition nothing is kept."""
-        if created.replayed:
-            for key in kept:
-                self._delete(key)
-        else:
-            self._parts.doorbell.archive_waits()
-        return created
 
     @contextmanager
     def _cleaned(self, job_id: str) -> Iterator[list[str]]:
@@ -365,7 +373,7 @@ def _content(manifest: Manifest | None) -> list[tuple[str, str]]:
 def _none(files: Iterable[FilePart]) -> None:
     if any(True for _ in files):
         raise ArchiveNotAlone(
-            "A form that names an upload or a prefix carries no file but its manifest."
+            "A form that says where the films are carries no file but its manifest."
         )
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from lungline.errors import InvalidParameter, MalformedBody, TooLarge
 
 JSON_TYPE = "application/json"
-UPLOAD, PREFIX, MANIFEST = "upload", "prefix", "manifest"
+MANIFEST = "manifest"
+ORIGINS = UPLOAD, PREFIX, FROM_JOB = "upload", "prefix", "from_job"
+"""Where films can be that do not come with the request."""
 _MANIFEST_ROOM = 1024 * 1024
 """Bytes of a manifest in a document; a form takes larger ones."""
 _ROOM = 16 * 1024
@@ -19,17 +21,17 @@ _ROOM = 16 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A submission of a complete upload, or of a folder outside the service.
+    """A submission of films that do not come with it.
 
     Attributes:
-        upload_id: As the client gave it; None: it names a prefix.
-        prefix: The same the other way round.
+        origin: Where they are: one of `ORIGINS`.
+        place: Which upload, folder or job, as the client named it.
         fields: The job's options as texts, as a form has them.
         manifest: NDJSON; None: there is none.
     """
 
-    upload_id: str | None
-    prefix: str | None
+    origin: str
+    place: str
     fields: dict[str, str]
     manifest: bytes | None = None
 
@@ -40,7 +42,7 @@ def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
     Raises:
         TooLarge: It is far longer than its metadata may be.
         MalformedBody: It is no JSON object.
-        InvalidParameter: It names no upload, or an option is not of its type.
+        InvalidParameter: It names not one origin, or an option is not of its type.
     """
     most = metadata_bytes + _ROOM + _MANIFEST_ROOM
     text = stream.read(most + 1)
@@ -52,16 +54,28 @@ def read_document(stream: io.BufferedReader, metadata_bytes: int) -> Document:
         document = None
     if not isinstance(document, dict):
         raise MalformedBody("The body must be a JSON object.")
-    upload_id = document.pop(UPLOAD, None)
-    prefix = document.pop(PREFIX, None)
-    if (upload_id is None) == (prefix is None):
-        raise InvalidParameter("Give either upload, the id of a complete upload, or prefix.")
-    if not isinstance(upload_id, str | None) or not isinstance(prefix, str | None):
-        raise InvalidParameter("upload and prefix are texts.")
+    found = take_origin(document)
+    if found is None:
+        raise InvalidParameter(f"Say where the films are: give one of {', '.join(ORIGINS)}.")
     manifest = _manifest(document.pop(MANIFEST, None))
     given = {name: value for name, value in document.items() if value is not None}
     fields = {name: _text(name, value) for name, value in given.items()}
-    return Document(upload_id, prefix, fields, manifest)
+    return Document(*found, fields, manifest)
+
+
+def take_origin(fields: dict[str, Any]) -> tuple[str, str] | None:
+    """Take out of the fields where the films are; None: they come with the request.
+
+    Raises:
+        InvalidParameter: There are several origins, or one is no text.
+    """
+    given = {origin: fields.pop(origin, None) for origin in ORIGINS}
+    found = [(origin, place) for origin, place in given.items() if place is not None]
+    if len(found) > 1:
+        raise InvalidParameter(f"{' and '.join(dict(found))} do not go together.")
+    if found and not isinstance(found[0][1], str):
+        raise InvalidParameter(f"{found[0][0]} must be a text.")
+    return found[0] if found else None
 
 
 def _manifest(lines: Any) -> bytes | None:

@@ -43,6 +43,7 @@ def list_jobs(query: dict[str, Any]) -> Answer | Response:
         cursor=cursor,
         status=status,
         name=query["name"],
+        from_job=query["from_job"],
         created_after=after and after.timestamp(),
     )
     return page_answer(page, job_wire, job_tag)

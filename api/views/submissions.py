@@ -33,10 +33,12 @@ from lungline.errors import (
     FilmRejected,
     IdempotencyConflict,
     InvalidParameter,
+    JobNotFound,
     LunglineError,
     MalformedBody,
     NotAnArchive,
     PrefixNotAllowed,
+    SourceExpanding,
     StorageFull,
     StorageQuotaReached,
     StoreUnavailable,
@@ -74,6 +76,8 @@ _ERRORS = problems(
     UploadNotFound,
     UploadIncomplete,
     UploadUsed,
+    JobNotFound,
+    SourceExpanding,
     StorageFull,
     TooManyOpenJobs,
     TooManyQueuedFilms,
@@ -95,8 +99,8 @@ def submit_job() -> Answer | Response:
     """Submit films or an archive.
 
     The body is one film, one archive (zip, tar, tar.gz, tar.zst), or a form with one or many films
-    or a single archive; or JSON that names a complete upload, or a folder that the operator lets
-    be read (`prefix`).
+    or a single archive; or JSON that names a complete upload, a folder that the operator lets
+    be read (`prefix`), or another job whose stored films are to be read again (`from_job`).
     A film that cannot be taken does not stop the others of a form: its item fails with a code.
     With an `Idempotency-Key` the same request gives the same job, however often it is sent.
     With `Prefer: wait=N` a request of one film is answered 200 with its item, findings and all,
@@ -133,7 +137,7 @@ def _accept(body: Body, stream: io.BufferedReader) -> Created:
     acceptance = Acceptance(parts(), tenant(), key)
     acceptance.check_room(request.content_length or 0)
     if kind is None:
-        return acceptance.upload(read_document(stream, parts().settings.max_metadata_bytes))
+        return acceptance.elsewhere(read_document(stream, parts().settings.max_metadata_bytes))
     if kind is not Kind.MULTIPART:
         return acceptance.raw(kind, stream, request.args.to_dict())
     if request.args:

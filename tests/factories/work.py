@@ -101,6 +101,12 @@ class Desk:
             **_request(BUNDLE),
         ).job
 
+    def submit_again(self, job: Job, bundle: str = "tiny@2") -> Job:
+        """Submit a job of the stored films of another."""
+        return self.repository.jobs.create_with_archive(
+            DEFAULT_TENANT, from_job=job.id, **_request(bundle)
+        ).job
+
     def _told(self, manifest: bytes | None) -> tuple[str, int] | None:
         """Store a manifest."""
         if manifest is None:
