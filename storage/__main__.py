@@ -1,4 +1,4 @@
-"""`python -m storage migrate | create-admin-key`: prepare the database that the settings name."""
+"""`python -m storage migrate | create-admin-key | audit`: look after what the settings name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from lungline.errors import LunglineError
 from lungline.settings import load_settings
 from storage.admin_key import create_admin_key, ensure_admin_key
+from storage.audit_command import run_audit
 from storage.database import Database
 from storage.migrate import current_revision, upgrade
 from storage.repository import Repository
@@ -30,6 +31,14 @@ def main(arguments: list[str] | None = None) -> int:
             settings.data_dir.mkdir(parents=True, exist_ok=True)
         database = Database(settings.sqlalchemy_url)
         try:
+            if given.command == "audit":
+                return run_audit(
+                    settings,
+                    database,
+                    grace_hours=given.grace_hours,
+                    delete=given.delete,
+                    as_json=given.json,
+                )
             if given.command == "migrate":
                 _migrate(database, given.admin_key_file)
             else:
@@ -58,7 +67,25 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument(
         "--file", type=Path, help="write the key here, for this user only, instead of printing it"
     )
+    audit = commands.add_parser(
+        "audit", help="list objects that no row owns, and rows whose object is missing"
+    )
+    audit.add_argument(
+        "--grace-hours",
+        type=_hours,
+        default=24.0,
+        help="leave objects alone that are younger (24); 0 only where the service does nothing",
+    )
+    audit.add_argument("--delete", action="store_true", help="remove objects that no row owns")
+    audit.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours < float("inf"):
+        raise ValueError
+    return hours
 
 
 def _migrate(database: Database, admin_key_file: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select, update
@@ -140,17 +140,22 @@ def _keep(
     connection: Connection,
     at: float,
     tenant: str,
-    digests: Iterable[str],
+    films: Mapping[str, IntakenFilm],
     tally: Tally,
     restore: Restore,
 ) -> None:
     """Take films back that are marked as going: their objects are gone, or were about to go."""
-    for some in chunks(digests):
+    for some in chunks(films):
         marked = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_GOING)
-        query = select(FilmRow.sha256, FilmRow.size).where(*marked).order_by(FilmRow.id)
-        found = connection.execute(query.with_for_update()).all()
-        if found:
-            restore([row.sha256 for row in found])
-            tally.stored(tenant, sum(row.size for row in found))
-            unmarked = {"deleting_at": None, "dropped_at": None, "purged_at": None}
-            connection.execute(update(FilmRow).where(*marked).values(used_at=at, **unmarked))
+        query = select(FilmRow.sha256).where(*marked).order_by(FilmRow.id)
+        found = connection.execute(query.with_for_update()).scalars().all()
+        if not found:
+            continue
+        restore(found)
+        unmarked = {"deleting_at": None, "dropped_at": None, "purged_at": None, "used_at": at}
+        for film in (films[sha256] for sha256 in found):
+            tally.stored(tenant, film.size)
+            # A row that the object audit made knows no more than the key.
+            told = {name: getattr(film, name) for name in ("format", "width", "height", "size")}
+            row = update(FilmRow).where(FilmRow.tenant == tenant, FilmRow.sha256 == film.sha256)
+            connection.execute(row.values(**unmarked, **told))

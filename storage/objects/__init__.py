@@ -1,7 +1,7 @@
 """The object store: one interface, two backends (a local folder, S3)."""
 
-from storage.objects.base import ObjectStore, StoredStream
+from storage.objects.base import Listed, ObjectStore, StoredStream
 from storage.objects.open import open_store
 from storage.objects.parted import Part, Parted
 
-__all__ = ["ObjectStore", "Part", "Parted", "StoredStream", "open_store"]
+__all__ = ["Listed", "ObjectStore", "Part", "Parted", "StoredStream", "open_store"]

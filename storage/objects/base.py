@@ -26,6 +26,21 @@ class StoredStream:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object in a listing.
+
+    Attributes:
+        key: Where it is.
+        size: Bytes.
+        modified_at: When it was put, in seconds since the epoch, by the store's clock.
+    """
+
+    key: str
+    size: int
+    modified_at: float
+
+
 class ObjectStore(Protocol):
     """Bytes under keys of the shape `<tenant>/<kind>/<name>...` (see `storage.objects.keys`).
 
@@ -112,6 +127,10 @@ class ObjectStore(Protocol):
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yield the keys that begin with `prefix` (any string), in no order, a page at a time."""
+        ...
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Yield what begins with `prefix`, with size and time, as `keys` does."""
         ...
 
     def check(self) -> None:

@@ -34,8 +34,8 @@ class Layout:
         fan = f"{zlib.crc32(segments[_FAN_AT].encode()) & 0xF:x}"
         return self._root.joinpath(*segments[:_FAN_AT], fan, *segments[_FAN_AT:])
 
-    def keys(self, prefix: str) -> Iterator[str]:
-        """Yield the keys of the files below the root that begin with `prefix`.
+    def files(self, prefix: str) -> Iterator[tuple[str, Path]]:
+        """Yield the files below the root whose keys begin with `prefix`, with these.
 
         Raises:
             OSError: A folder cannot be read.
@@ -48,7 +48,9 @@ class Layout:
             if len(segments) <= _FAN_AT:
                 continue
             begin = "/".join((*segments[:_FAN_AT], *segments[_FAN_AT + 1 :]))
-            yield from (key for name in names if (key := f"{begin}/{name}").startswith(prefix))
+            for name in names:
+                if (key := f"{begin}/{name}").startswith(prefix):
+                    yield key, Path(folder, name)
 
 
 def _unless_gone(error: OSError) -> None:

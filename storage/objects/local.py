@@ -14,7 +14,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from lungline.errors import ObjectNotFound, StoreUnavailable
-from storage.objects.base import CHUNK, LimitedReader, StoredStream
+from storage.objects.base import CHUNK, LimitedReader, Listed, StoredStream
 from storage.objects.durable import flush_folder, make_folders, move, write_all, write_flushed
 from storage.objects.keys import LEAST_SEGMENTS, check_range
 from storage.objects.layout import Layout
@@ -120,7 +120,17 @@ class LocalStore:
     def keys(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore.keys`."""
         with _reading():
-            yield from self._layout.keys(prefix)
+            yield from (key for key, _ in self._layout.files(prefix))
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """See `ObjectStore.listing`."""
+        with _reading():
+            for key, path in self._layout.files(prefix):
+                try:
+                    status = path.stat()
+                except FileNotFoundError:  # somebody deleted it meanwhile
+                    continue
+                yield Listed(key, status.st_size, status.st_mtime)
 
     def check(self) -> None:
         """See `ObjectStore.check`; also removes uploads that ended unfinished a day ago."""

@@ -14,7 +14,7 @@ from botocore.exceptions import (
 
 from lungline.errors import ObjectNotFound
 from lungline.settings import Settings
-from storage.objects.base import LimitedReader, StoredStream
+from storage.objects.base import LimitedReader, Listed, StoredStream
 from storage.objects.client import ClientOfProcess, error_code, store_errors
 from storage.objects.keys import check_key, check_range
 from storage.objects.multipart import PartedUpload, part_size
@@ -112,10 +112,16 @@ class S3Store:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore.keys`."""
+        yield from (listed.key for listed in self.listing(prefix))
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """See `ObjectStore.listing`."""
         pages = self._client.get().get_paginator("list_objects_v2")
         with store_errors():
             for page in pages.paginate(Bucket=self._bucket, Prefix=prefix):
-                yield from (str(entry["Key"]) for entry in page.get("Contents", ()))
+                for entry in page.get("Contents", ()):
+                    at = entry["LastModified"].timestamp()
+                    yield Listed(str(entry["Key"]), int(entry["Size"]), at)
 
     def check(self) -> None:
         """See `ObjectStore.check`."""

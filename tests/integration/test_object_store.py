@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -159,6 +160,18 @@ def test_keys_come_by_pages(store: ObjectStore) -> None:
     wanted = {f"t3/films/{n:04}" for n in range(1100)}
     store.put_many(dict.fromkeys(wanted, b""))
     assert set(store.keys("t3/")) == wanted
+
+
+def test_a_listing_tells_size_and_time(store: ObjectStore) -> None:
+    before = time.time()
+    store.put_many({"t5/films/a": b"123", "t5/films/b": b""})
+
+    listed = sorted(store.listing("t5/"), key=lambda each: each.key)
+
+    assert [(each.key, each.size) for each in listed] == [("t5/films/a", 3), ("t5/films/b", 0)]
+    # S3 tells whole seconds.
+    assert all(before - 2 < each.modified_at < time.time() + 2 for each in listed)
+    assert list(store.listing("nobody/")) == []
 
 
 @pytest.mark.parametrize(
