@@ -18,12 +18,14 @@ from lungline.cli.progress import show_reading
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.submitting import (
     away_once,
+    check_manifest,
     check_single,
     find_films,
     json_object,
     submit_all,
+    submit_prefix,
 )
-from lungline.client import Job, JobOptions, LunglineClient
+from lungline.client import Inputs, InputUnusable, Job, JobOptions, LunglineClient
 
 EXAMPLES = """Examples:
 
@@ -34,6 +36,10 @@ lungline submit ward-3/ more/ --name "night shift" --watch
 lungline submit films.zip more.tar.gz --priority bulk
 
 lungline submit films/ --json | jq -r .id
+
+lungline submit films.zip --manifest list.csv
+
+lungline submit --prefix ward/2026-01/ --manifest list.csv --watch
 
 lungline submit film.dcm --external-id A-17/0001 --film-metadata '{"age": 3}'
 """
@@ -54,11 +60,25 @@ class PriorityName(StrEnum):
 @app.command(epilog=EXAMPLES)
 def submit(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             help="Films (JPEG, PNG, DICOM), folders of films, archives of films (zip, tar)."
         ),
-    ],
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PLACE",
+            help="Films that the service reads itself, NAME/FOLDER/ as its operator allows.",
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="CSV or NDJSON with your own ids and words on each film, by its name.",
+        ),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Wait until the films are read.")
     ] = False,
@@ -96,7 +116,9 @@ def submit(
     files in a folder are left out with a note. With --watch the exit code is 3 when not every film
     was read.
     """
-    inputs = find_films(paths)
+    if (prefix is None) == (not paths):
+        raise InputUnusable("give either paths, or --prefix alone")
+    inputs = find_films(paths) if paths else Inputs()
     options = JobOptions(
         name=name,
         bundle=bundle,
@@ -107,9 +129,14 @@ def submit(
         film_metadata=json_object("--film-metadata", film_metadata),
     )
     check_single(inputs, options)
+    if prefix is None:
+        check_manifest(inputs, manifest)
     with connect(url) as client:
         with interruptible(SENDING_BROKEN):
-            jobs = list(submit_all(client, inputs, options))
+            if prefix is None:
+                jobs = list(submit_all(client, inputs, options, manifest))
+            else:
+                jobs = [submit_prefix(client, prefix, options, manifest)]
         ended = [_follow(client, job) if watch else job for job in jobs]
     for job in ended:
         output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True, markup=False)

@@ -54,20 +54,42 @@ def check_single(inputs: Inputs, options: JobOptions) -> None:
         raise InputUnusable("--external-id and --film-metadata need a single film")
 
 
-def submit_all(client: LunglineClient, inputs: Inputs, options: JobOptions) -> Iterator[Job]:
+def check_manifest(inputs: Inputs, manifest: Path | None) -> None:
+    """Refuse a manifest that more than one job would take.
+
+    Raises:
+        InputUnusable: It cannot be known whose films it names.
+    """
+    if manifest is not None and bool(inputs.films) + len(inputs.archives) != 1:
+        raise InputUnusable("--manifest needs films or a single archive, which make one job")
+
+
+def submit_prefix(
+    client: LunglineClient, prefix: str, options: JobOptions, manifest: Path | None
+) -> Job:
+    """Submit what lies at a place that the service reads itself."""
+    named = options if options.name else replace(options, name=prefix)
+    job = client.submit_prefix(prefix, named, manifest=manifest)
+    tell(f"The service reads {prefix} as job {job.id}")
+    return job
+
+
+def submit_all(
+    client: LunglineClient, inputs: Inputs, options: JobOptions, manifest: Path | None = None
+) -> Iterator[Job]:
     """Submit the films as one job and each archive as one more; yields the jobs."""
     if inputs.films:
         what = amount(len(inputs.films), "film")
         named = options if options.name else replace(options, name=_name(inputs))
         with sending(what, inputs.bytes) as sent:
-            job = client.submit_films(inputs.films, named, sent, tell)
+            job = client.submit_films(inputs.films, named, sent, tell, manifest=manifest)
         tell(f"Sent {what} ({size(inputs.bytes)}) as job {job.id}")
         yield job
     for path in inputs.archives:
         named = options if options.name else replace(options, name=path.name)
         length = path.stat().st_size
         with sending(path.name, length) as sent:
-            job = client.submit_archive(path, named, sent, tell)
+            job = client.submit_archive(path, named, sent, tell, manifest=manifest)
         tell(f"Sent {path.name} ({size(length)}) as job {job.id}")
         yield job
 

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -66,6 +67,12 @@ class AsyncLunglineClient:
     ) -> Job:
         """See `LunglineClient.submit`."""
         return await self._run(self._client.submit, source, options, **more)
+
+    async def submit_prefix(
+        self, prefix: str, options: JobOptions | None = None, *, manifest: Path | None = None
+    ) -> Job:
+        """See `LunglineClient.submit_prefix`."""
+        return await self._run(self._client.submit_prefix, prefix, options, manifest=manifest)
 
     async def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """See `LunglineClient.wait`."""

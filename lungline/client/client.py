@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -19,6 +21,7 @@ from lungline.client.errors import InputUnusable
 from lungline.client.exports import EXPORT_PAUSE_SECONDS, Export
 from lungline.client.films import FilmFile
 from lungline.client.following import follow
+from lungline.client.forms import Body, FormFile, manifest_file
 from lungline.client.items import Item
 from lungline.client.jobs import Job, Retried
 from lungline.client.models import Models
@@ -27,7 +30,7 @@ from lungline.client.results import Results, ResultsFormat
 from lungline.client.retry import Retry
 from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.submitting import Submittable, sort_out, type_of
-from lungline.client.transport import Body, Transport
+from lungline.client.transport import Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 from lungline.domain import ExportFormat, Scope
 
@@ -70,6 +73,16 @@ class JobOptions:
             "external_id": self.external_id,
             "film_metadata": _json(self.film_metadata),
         }
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As members of a JSON document."""
+        given: dict[str, Any] = {
+            name: value for name, value in self.parameters.items() if value is not None
+        }
+        if self.metadata is not None:
+            given["metadata"] = dict(self.metadata)
+        return given
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
@@ -144,7 +157,12 @@ class LunglineClient:
         return self._transport.url
 
     def submit(
-        self, source: Submittable, options: JobOptions | None = None, *, filename: str = ""
+        self,
+        source: Submittable,
+        options: JobOptions | None = None,
+        *,
+        filename: str = "",
+        manifest: str | PathLike[str] | None = None,
     ) -> Job:
         """Submit whatever makes one job.
 
@@ -153,19 +171,23 @@ class LunglineClient:
                 the bytes of one film (JPEG, PNG, DICOM) or archive.
             options: Of the job.
             filename: What bytes are called.
+            manifest: A CSV or NDJSON that gives the films of a path your own ids and words.
 
         Raises:
             InputUnusable: It cannot be read, holds no film, or is more than one job.
         """
+        said = None if manifest is None else Path(manifest)
         if isinstance(source, bytes):
+            if said is not None:
+                raise InputUnusable("a manifest goes with the path of films or of an archive")
             called = filename or None
             return self._submit(
                 lambda: iter((source,)), type_of(source), options, called, len(source)
             )
         found = sort_out(source)
         if isinstance(found, Path):
-            return self.submit_archive(found, options)
-        return self.submit_films(found, options)
+            return self.submit_archive(found, options, manifest=said)
+        return self.submit_films(found, options, manifest=said)
 
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Wait until a job has ended; return its last state.
@@ -187,6 +209,8 @@ class LunglineClient:
         options: JobOptions | None = None,
         sent: Sent = _ignore,
         note: Note = _unnoted,
+        *,
+        manifest: Path | None = None,
     ) -> Job:
         """Submit films as one job: one film as it is, several in one zip made on the way.
 
@@ -195,16 +219,21 @@ class LunglineClient:
             options: Of the job.
             sent: Told how many bytes were sent so far; a repeated request begins again.
             note: Told what people may want to know, such as that an upload goes on.
+            manifest: A CSV or NDJSON that gives films your own ids and words by their names.
 
         Raises:
-            InputUnusable: A film cannot be read.
+            InputUnusable: A film or the manifest cannot be read.
         """
-        if len(films) == 1:
+        if len(films) == 1 and manifest is None:
             film = films[0]
             body = _file_body(film.path, sent)
             return self._submit(body, _film_type(film.path), options, film.name, film.size)
         if sum(film.size for film in films) > self._upload_above:
-            return self._upload(FilmsSource(films), "films.zip", options, sent, note)
+            return self._upload(FilmsSource(films), "films.zip", options, sent, note, manifest)
+        if manifest is not None:
+            return self._form(
+                options, {}, manifest, _archive("films.zip", partial(zip_films, films, sent))
+            )
         return self._submit(lambda: zip_films(films, sent), "application/zip", options)
 
     def submit_archive(
@@ -213,6 +242,8 @@ class LunglineClient:
         options: JobOptions | None = None,
         sent: Sent = _ignore,
         note: Note = _unnoted,
+        *,
+        manifest: Path | None = None,
     ) -> Job:
         """Submit an archive of films as one job, as it is; a large one in parts.
 
@@ -221,16 +252,42 @@ class LunglineClient:
             options: Of the job.
             sent: Told how many bytes were sent so far; a repeated request begins again.
             note: Told what people may want to know, such as that an upload goes on.
+            manifest: A CSV or NDJSON that gives entries your own ids and words by their names.
 
         Raises:
-            InputUnusable: The file cannot be read.
+            InputUnusable: The archive or the manifest cannot be read.
         """
         body = _file_body(path, sent)
         size = path.stat().st_size
         if size > self._upload_above:
-            return self._upload(FileSource(path, size), path.name, options, sent, note)
+            source = FileSource(path, size)
+            return self._upload(source, path.name, options, sent, note, manifest)
+        if manifest is not None:
+            return self._form(options, {}, manifest, _archive(path.name, body))
         # The service looks for itself which kind of archive it is.
         return self._submit(body, "application/zip", options, path.name, size)
+
+    def submit_prefix(
+        self, prefix: str, options: JobOptions | None = None, *, manifest: Path | None = None
+    ) -> Job:
+        """Let the service read films where they lie, as one job; nothing is sent but the manifest.
+
+        Args:
+            prefix: `NAME/FOLDER/`, below a place that the operator of the service has allowed.
+            options: Of the job.
+            manifest: A CSV or NDJSON of names below the prefix: exactly those films are read, with
+                your own ids and words; None: all that lie there.
+
+        Raises:
+            InputUnusable: The manifest cannot be read.
+        """
+        if manifest is not None:
+            return self._form(options, {"prefix": prefix}, manifest)
+        given = (options or JobOptions()).document
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        return Job.from_wire(
+            self._transport.post_json("/v1/jobs", {**given, "prefix": prefix}, key)
+        )
 
     def job(self, job_id: str) -> Job:
         """Ask where a job stands."""
@@ -406,11 +463,30 @@ class LunglineClient:
         self._transport.delete(f"/v1/exports/{export.id}")
 
     def _upload(
-        self, source: Source, name: str, options: JobOptions | None, sent: Sent, note: Note
+        self,
+        source: Source,
+        name: str,
+        options: JobOptions | None,
+        sent: Sent,
+        note: Note,
+        manifest: Path | None,
     ) -> Job:
         uploads = Uploads(self._transport, self._remembered, self._retry, note)
         parameters = (options or JobOptions()).parameters
-        return Job.from_wire(uploads.submit(source, name, parameters, sent))
+        said = None if manifest is None else manifest_file(manifest)
+        return Job.from_wire(uploads.submit(source, name, parameters, sent, said))
+
+    def _form(
+        self,
+        options: JobOptions | None,
+        further: Mapping[str, str],
+        manifest: Path,
+        *files: FormFile,
+    ) -> Job:
+        fields = {**(options or JobOptions()).parameters, **further}
+        parts = [manifest_file(manifest), *files]
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        return Job.from_wire(self._transport.post_form("/v1/jobs", fields, parts, key))
 
     def _submit(
         self,
@@ -426,6 +502,10 @@ class LunglineClient:
         parameters = {**(options or JobOptions()).parameters, "filename": filename}
         wire = self._transport.post("/v1/jobs", body=body, parameters=parameters, headers=headers)
         return Job.from_wire(wire)
+
+
+def _archive(name: str, body: Body) -> FormFile:
+    return FormFile("file", name, "application/zip", body)
 
 
 def _film_type(path: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from threading import Lock
@@ -14,6 +14,7 @@ import httpx
 
 import lungline
 from lungline.client.errors import ServiceError, ServiceUnreachable, service_error
+from lungline.client.forms import Body, FormFile
 from lungline.client.retry import Retry
 from lungline.errors import ConfigurationError
 
@@ -21,7 +22,6 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 60.0
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-Body = Callable[[], Iterator[bytes]]
 T = TypeVar("T")
 
 
@@ -159,6 +159,29 @@ class Transport:
             return self._repeat(send)
         with self._connection_errors():
             return send()
+
+    def post_form(
+        self,
+        path: str,
+        fields: Mapping[str, str | int | None],
+        files: Sequence[FormFile],
+        headers: Mapping[str, str],
+    ) -> Any:
+        """POST a form; tried again when the service is away.
+
+        Args:
+            path: Below the service's address.
+            fields: Those that are None are left out.
+            files: Read anew for each try.
+            headers: Further headers; with an idempotency key, for the form may be sent twice.
+        """
+        texts = {name: str(value) for name, value in _present(fields).items()}
+
+        def send() -> Any:
+            parts = [file.part() for file in files]
+            return self._json("POST", path, data=texts, files=parts, headers=headers)
+
+        return self._repeat(send)
 
     def put(self, url: str, body: Body, headers: Mapping[str, str]) -> None:
         """PUT a body to a link that the service gave, once.

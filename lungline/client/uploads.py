@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
+from lungline.client.forms import FormFile
 from lungline.client.remembered import Memory, Remembered
 from lungline.client.retry import Retry
 from lungline.client.sending import PATIENCE_SECONDS, Links, PartSender, Progress
@@ -51,6 +52,7 @@ class Uploads:
         filename: str,
         options: Mapping[str, str | int | None],
         sent: Callable[[int], None],
+        manifest: FormFile | None = None,
     ) -> Any:
         """Make a job of `source`; go on where an earlier command was broken off.
 
@@ -59,6 +61,7 @@ class Uploads:
             filename: For people.
             options: Of the job.
             sent: Told how many bytes have been sent, those of earlier commands among them.
+            manifest: What is said of its entries.
 
         Returns:
             The job as the service tells it.
@@ -82,7 +85,7 @@ class Uploads:
             self._send(source, upload, sent)
             if source.identity() != identity:
                 raise InputUnusable(f"{filename}: changed while it was sent; nothing was submitted")
-            job = self._job(memory, options)
+            job = self._job(memory, options, manifest)
         except ServiceError as error:
             if error.code in {"upload_used", "upload_not_found", "archive_unreadable"}:
                 self._remembered.forget(url, identity)  # the next command begins anew
@@ -175,15 +178,33 @@ class Uploads:
                 raise
             return ""
 
-    def _job(self, memory: Memory, options: Mapping[str, str | int | None]) -> Any:
+    def _job(
+        self,
+        memory: Memory,
+        options: Mapping[str, str | int | None],
+        manifest: FormFile | None,
+    ) -> Any:
         given = {name: value for name, value in options.items() if value is not None}
-        # Other options make another request, and so need another key.
-        text = json.dumps([memory.secret, sorted(given.items())])
-        key = hashlib.sha256(text.encode()).hexdigest()
+        # Other options make another request, and so need another key; so does another manifest.
+        told: list[Any] = [memory.secret, sorted(given.items())]
+        if manifest is not None:
+            told.append(_digest(manifest))
+        key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        headers = {"Idempotency-Key": key}
+        if manifest is not None:
+            fields = {**given, "upload": memory.upload_id}
+            return self._transport.post_form("/v1/jobs", fields, [manifest], headers)
         document: dict[str, Any] = {"upload": memory.upload_id, **given}
         if "metadata" in document:  # a text where it is part of an address
             document["metadata"] = json.loads(document["metadata"])
-        return self._transport.post_json("/v1/jobs", document, {"Idempotency-Key": key})
+        return self._transport.post_json("/v1/jobs", document, headers)
+
+
+def _digest(manifest: FormFile) -> str:
+    digest = hashlib.sha256()
+    for piece in manifest.body():
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _arrived(upload: Mapping[str, Any]) -> dict[int, int]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from storage.external import NOTHING, External, read_external
-from storage.manifests.text import MOST_LINE, Lines, ReadRange
+from storage.manifests.encoding import BOM, Encoding, ReadRange, encoding_of
+from storage.manifests.text import MOST_LINE, Lines
 
 NAME, EXTERNAL_ID, METADATA = "name", "external_id", "metadata"
 MOST_NAME = 1_000
 """Characters of a name; entries of archives are told by as many."""
-_BOM = b"\xef\xbb\xbf"
 _MOST_COLUMNS = 100
 _MOST_RECORD = 2 * MOST_LINE
 """Bytes of the lines of one CSV record: a quote that is never closed swallows no more."""
@@ -55,7 +55,7 @@ def check_manifest(read_range: ReadRange, size: int) -> None:
     Raises:
         ManifestUnreadable: It is empty, or its first line names no columns that can be.
     """
-    _begin(Lines(read_range, size))
+    _begin(Lines(read_range, size, encoding_of(read_range, size)))
 
 
 def read_lines(
@@ -73,7 +73,7 @@ def read_lines(
     Raises:
         ManifestUnreadable: See `check_manifest`.
     """
-    lines = Lines(read_range, size)
+    lines = Lines(read_range, size, encoding_of(read_range, size))
     columns = _begin(lines)
     if offset:
         lines.go_on(offset, last)
@@ -110,12 +110,12 @@ def _begin(lines: Lines) -> _Columns | None:
     first = lines.take()
     if first is None:
         raise ManifestUnreadable("The manifest is empty.")
-    first = first.removeprefix(_BOM)
+    first = first.removeprefix(BOM)
     if first.lstrip().startswith(b"{"):
         lines.go_on(0, 0)
         return None
     try:
-        header = _decoded(first)
+        header = _decoded(first, lines.encoding)
         delimiter = max(",;\t", key=header.count)
         names = next(csv.reader([header], strict=True, delimiter=delimiter), [])
     except (_Bad, csv.Error) as error:
@@ -157,7 +157,7 @@ class _Records:
         self._size += len(line)
         if self._size > _MOST_RECORD:
             raise _Bad("a field is not closed, or the line is too long")
-        return _decoded(line)
+        return _decoded(line, self._lines.encoding)
 
     def take(self) -> tuple[int, dict[str, Any] | _Bad] | None:
         """Give the next record with the number of its first line; None behind the last."""
@@ -180,7 +180,7 @@ class _Records:
         line = self._lines.take()
         if line is None:
             raise StopIteration
-        text = _decoded(line.removeprefix(_BOM) if first else line)
+        text = _decoded(line.removeprefix(BOM) if first else line, self._lines.encoding)
         if not text.strip():
             return None
         try:
@@ -237,10 +237,10 @@ def _object_of(text: str) -> dict[str, Any]:
     return value
 
 
-def _decoded(line: bytes) -> str:
+def _decoded(line: bytes, encoding: Encoding) -> str:
     if not line:
         raise _Bad(f"it has more than {MOST_LINE:,} bytes")
     try:
-        return line.decode()
+        return line.decode(encoding)
     except UnicodeDecodeError:
         raise _Bad("it is not UTF-8; save the manifest as UTF-8") from None

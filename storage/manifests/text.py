@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from storage.manifests.encoding import UTF_8, Encoding, ReadRange
 
 MOST_LINE = 64 * 1024
 """Bytes of a line that is taken; what is longer is skipped to its end."""
 _CHUNK = 256 * 1024
-
-ReadRange = Callable[[int, int], bytes]
-"""Takes start and length; gives fewer bytes where the text ends first."""
 
 
 class Lines:
@@ -18,10 +15,12 @@ class Lines:
     Attributes:
         offset: Where the next line begins.
         number: Of the line that was read last, from 1.
+        encoding: Of the text.
     """
 
-    def __init__(self, read_range: ReadRange, size: int) -> None:
+    def __init__(self, read_range: ReadRange, size: int, encoding: Encoding = UTF_8) -> None:
         """Begin at the first line of a text of `size` bytes."""
+        self.encoding: Encoding = encoding
         self._read_range, self._size = read_range, size
         self._buffer, self._place = b"", 0
         self.offset, self.number = 0, 0

@@ -431,3 +431,32 @@ def test_submit_checks_what_is_said_before_it_sends(
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in " ".join(result.stderr.split())
     assert service.seen == []
+
+
+def test_submit_lets_the_service_read_a_place(run: Run, tmp_path: Path) -> None:
+    manifest = tmp_path / "list.csv"
+    manifest.write_bytes(b"name\na.jpg\n")
+    with scripted(RUNNING) as service:
+        plain = run("submit", "--prefix", "ward/", url=service.url)
+        listed = run("submit", "--prefix", "ward/", "--manifest", manifest, url=service.url)
+
+    assert (plain.exit_code, plain.stdout.strip()) == (0, JOB_ID)
+    assert (listed.exit_code, listed.stdout.strip()) == (0, JOB_ID)
+    assert json.loads(service.seen[0].body) == {"prefix": "ward/", "name": "ward/"}
+    assert b"a.jpg" in service.seen[1].body
+
+
+def test_submit_with_a_manifest_makes_one_job(run: Run, folder: Path, tmp_path: Path) -> None:
+    manifest, archive = tmp_path / "list.csv", tmp_path / "a.zip"
+    manifest.write_bytes(b"name\n0.jpg\n")
+    archive.write_bytes(b"PK\3\4")
+    with scripted(RUNNING) as service:
+        good = run("submit", folder, "--manifest", manifest, url=service.url)
+        two = run("submit", folder, archive, "--manifest", manifest, url=service.url)
+        neither = run("submit", "--manifest", manifest, url=service.url)
+        both = run("submit", folder, "--prefix", "ward/", url=service.url)
+
+    assert (good.exit_code, len(service.seen)) == (0, 1)
+    assert (two.exit_code, neither.exit_code, both.exit_code) == (2, 2, 2)
+    assert "a single archive" in two.stderr
+    assert "either paths, or --prefix" in neither.stderr

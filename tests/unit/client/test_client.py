@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zipfile
 from io import BytesIO
@@ -9,6 +10,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from werkzeug.formparser import parse_form_data
 
 from lungline.client import (
     InputUnusable,
@@ -22,7 +24,7 @@ from lungline.client import (
 from lungline.domain import JobStatus
 from lungline.errors import ConfigurationError
 from tests.factories import films
-from tests.factories.scripted import JOB_ID, Answer, job_wire, problem, scripted
+from tests.factories.scripted import JOB_ID, Answer, Seen, job_wire, problem, scripted
 from tests.fixtures.ports import NOBODY_URL
 
 QUICK = Retry(tries=3, first_seconds=0.01, most_seconds=0.02)
@@ -262,3 +264,76 @@ def test_what_is_said_of_job_and_film_goes_along(folder: Path) -> None:
         "film_metadata": '{"age": 3}',
         "filename": "1.jpg",
     }
+
+
+def form(request: Seen) -> tuple[dict[str, str], dict[str, bytes]]:
+    """The fields and the files of a form."""
+    environ = {
+        "wsgi.input": BytesIO(request.body),
+        "CONTENT_LENGTH": str(len(request.body)),
+        "CONTENT_TYPE": request.headers["Content-Type"],
+        "REQUEST_METHOD": "POST",
+    }
+    _, fields, files = parse_form_data(environ)
+    content = {name: file.read() for name, file in files.items()}
+    for file in files.values():
+        file.close()
+    return fields.to_dict(), content
+
+
+def test_a_manifest_goes_with_its_archive_again_after_a_failure(tmp_path: Path) -> None:
+    archive, manifest = tmp_path / "films.zip", tmp_path / "list.csv"
+    archive.write_bytes(b"PK" * 300_000)
+    manifest.write_bytes(b"name,external_id\na.jpg,7\n")
+    away = Answer(problem("database_unavailable", 503), 503)
+    options = JobOptions(name="밤", metadata={"ward": 3})
+
+    with scripted(away, ACCEPTED) as service, client(service.url) as lungline:
+        job = lungline.submit(archive, options, manifest=manifest)
+
+    first, second = service.seen
+    assert first.headers["Idempotency-Key"] == second.headers["Idempotency-Key"]
+    for request in (first, second):
+        fields, files = form(request)
+        assert fields == {"name": "밤", "metadata": '{"ward": 3}'}
+        assert files == {"manifest": manifest.read_bytes(), "file": archive.read_bytes()}
+    assert job.id == JOB_ID
+
+
+def test_a_manifest_of_films_goes_with_their_zip(folder: Path) -> None:
+    manifest = folder / "list.csv"
+    manifest.write_bytes(b"name\n1.jpg\n")
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit(folder / "1.jpg", manifest=manifest)
+
+    _, files = form(service.seen[0])
+    assert zipfile.ZipFile(BytesIO(files["file"])).namelist() == ["1.jpg"]
+
+
+def test_a_prefix_is_named_and_nothing_is_sent_but_its_manifest(tmp_path: Path) -> None:
+    manifest = tmp_path / "list.ndjson"
+    manifest.write_bytes(b'{"name": "a.jpg"}\n')
+    options = JobOptions(metadata={"ward": 3}, expires_in=60)
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        lungline.submit_prefix("ward/a/", options)
+        lungline.submit_prefix("ward/a/", options, manifest=manifest)
+
+    plain, listed = service.seen
+    document = {"prefix": "ward/a/", "metadata": {"ward": 3}, "expires_in": 60}
+    assert json.loads(plain.body) == document
+    fields, files = form(listed)
+    assert fields == {"prefix": "ward/a/", "metadata": '{"ward": 3}', "expires_in": "60"}
+    assert files == {"manifest": manifest.read_bytes()}
+
+
+def test_a_manifest_that_is_not_there_or_empty_is_told(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    with scripted(ACCEPTED) as service, client(service.url) as lungline:
+        with pytest.raises(InputUnusable, match="is empty"):
+            lungline.submit_prefix("ward/a/", manifest=empty)
+        with pytest.raises(InputUnusable, match="cannot be read"):
+            lungline.submit_prefix("ward/a/", manifest=tmp_path / "none.csv")
+        with pytest.raises(InputUnusable, match="the path of films"):
+            lungline.submit(b"PK", manifest=empty)
+    assert service.seen == []

@@ -67,7 +67,7 @@ def test_ndjson() -> None:
         (b"file,id\na.jpg,1\n", "there is no column 'name'"),
         (b"name,name\n", "each column needs a name of its own"),
         (b"name,\n", "each column needs a name of its own"),
-        ("name,아이디\n".encode("cp949"), "Line 1: it is not UTF-8"),
+        ("name,größer é\n".encode("latin-1"), "Line 1: it is not UTF-8"),
         ("name,id\n".encode("utf-16"), "Line 1: it is not UTF-8"),
         (b'"name\n', "Line 1"),
         (b"name" * MOST_LINE, "Line 1: it has more than 65,536 bytes"),
@@ -81,6 +81,28 @@ def test_what_is_no_manifest_is_told_in_a_line(data: bytes, words: str) -> None:
 
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("spare", [0, 300_000])
+def test_what_a_korean_excel_saves_is_read_right(spare: int) -> None:
+    # The second name by itself is UTF-8 too
+    names = ["폐렴/홍길동 1.jpg", "징.jpg", "똠방각하.jpg"]
+    text = "name,나이\r\n" + "plain.jpg,\r\n" * (spare // 12)
+    data = (text + "".join(f"{name},3\r\n" for name in names)).encode("cp949")
+
+    found = said(data)
+
+    assert [found[name].metadata for name in names] == [{"나이": "3"}] * 3
+    assert said(
+        b"".join(f'{{"name": "{name}"}}\n'.encode("cp949") for name in names)
+    ).keys() == set(names)
+
+
+def test_lines_of_two_encodings_are_told_by_their_numbers() -> None:
+    good, bad = read("name\n폐렴.jpg\n".encode() + "폐렴.jpg\n".encode("cp949"))
+
+    assert (good.name, good.problem) == ("폐렴.jpg", None)
+    assert bad.problem == "Line 3 of the manifest: it is not UTF-8; save the manifest as UTF-8."
 
 
 HEAD = b"name,external_id,metadata\n"
@@ -97,7 +119,7 @@ SECRET = "SECRET"
         (b"SECRET.jpg,a\x01,\n", "control characters"),
         (b'SECRET.jpg,,"[""SECRET""]"\n', "metadata must be a JSON object"),
         (b"SECRET.jpg,," + b'"{""a"": ""' + b"x" * 101 + b'""}"\n', "more than 100 bytes"),
-        ("비밀SECRET.jpg,,\n".encode("cp949"), "it is not UTF-8"),
+        ("SECRET Müller.jpg,,\n".encode("latin-1"), "it is not UTF-8"),
         (b"SECRET" * MOST_LINE + b",,\n", "it has more than 65,536 bytes"),
         (b"SECRET" * 200 + b",,\n", "name has more than 1,000"),
         (b'SEC"RET","x"y,\n', "it is no CSV"),
