@@ -21,6 +21,7 @@ from api.parts import Parts
 from api.problems import register_problems
 from api.trace import IdleLimit, register_trace
 from api.views.audit import audit
+from api.views.changes import changes
 from api.views.control import control
 from api.views.docs import docs
 from api.views.events import events
@@ -57,6 +58,7 @@ _BLUEPRINTS = (
     results,
     exports,
     items,
+    changes,
     rows,
     pictures,
     keys,

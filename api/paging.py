@@ -31,6 +31,12 @@ def check_filters(query: Mapping[str, Any]) -> None:
         raise InvalidParameter(f"Unknown filter {names}. Known are {', '.join(sorted(query))}.")
 
 
+def next_link(cursor: str) -> str:
+    """The `Link` (RFC 8288) from a page to the next one."""
+    query = urlencode(request.args.to_dict() | {"cursor": cursor})
+    return f'<{request.path}?{query}>; rel="next"'
+
+
 def page_answer(
     page: Page[T], wire: Callable[[T], dict[str, Any]], version: Callable[[T], object]
 ) -> Answer | Response:
@@ -43,8 +49,7 @@ def page_answer(
     """
     headers = {}
     if page.next_cursor is not None:
-        query = urlencode(request.args.to_dict() | {"cursor": page.next_cursor})
-        headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+        headers["Link"] = next_link(page.next_cursor)
     tag = tag_of(page.next_cursor, *map(version, page.items))
     body = {"next": page.next_cursor}
     return conditional(tag, lambda: {"items": [wire(item) for item in page.items]} | body, headers)

@@ -292,6 +292,21 @@ class SourceExpanding(WrongState):
     title = "The job does not have all its films yet"
 
 
+class NotReadAgain(WrongState):
+    """The job was not made of another one."""
+
+    code = "not_read_again"
+    title = "The job does not read another one's films again"
+
+
+class SourceGone(ClientError):
+    """The job that another one was made of was deleted."""
+
+    code = "source_deleted"
+    status = 410
+    title = "The job it was made of was deleted"
+
+
 class NothingToRetry(WrongState):
     """No failed film of the job is stored."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage.audit import Audit
+from storage.changes import Changes
 from storage.claims import Claims
 from storage.control import Control
 from storage.database import Database
@@ -41,6 +42,7 @@ class Repository:
         claims: Films in the hands of workers.
         expansions: Archives in the hands of expanders.
         lineage: Jobs that read the films of others again.
+        changes: What they found otherwise.
         repairs: What the sweep does.
         events: What happened.
         uploads: Archives that come in parts.
@@ -74,6 +76,7 @@ class Repository:
         self.claims = Claims(database, max_attempts)
         self.expansions = Expansions(database, self.quotas.limits)
         self.lineage = Lineage(database)
+        self.changes = Changes(database)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
         self.usage = UsageBook(database)

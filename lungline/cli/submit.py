@@ -41,6 +41,8 @@ lungline submit films.zip --manifest list.csv
 
 lungline submit --prefix ward/2026-01/ --manifest list.csv --watch
 
+lungline submit --from-job 019ab3c1f2e47d0f8b1c2d3e4f506172 --model NAME@VERSION
+
 lungline submit film.dcm --external-id A-17/0001 --film-metadata '{"age": 3}'
 """
 SENDING_BROKEN = (
@@ -104,6 +106,12 @@ def submit(
         str | None,
         typer.Option(metavar="JSON", help="Your own words on that film, a JSON object."),
     ] = None,
+    from_job: Annotated[
+        str | None,
+        typer.Option(
+            "--from-job", metavar="JOB", help="Read the films of this job again; no paths then."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print each job as one line of JSON.")
     ] = False,
@@ -116,8 +124,8 @@ def submit(
     files in a folder are left out with a note. With --watch the exit code is 3 when not every film
     was read.
     """
-    if (prefix is None) == (not paths):
-        raise InputUnusable("give either paths, or --prefix alone")
+    if sum(map(bool, (paths, prefix, from_job))) != 1:
+        raise InputUnusable("give either paths, or --prefix alone, or --from-job alone")
     inputs = find_films(paths) if paths else Inputs()
     options = JobOptions(
         name=name,
@@ -129,14 +137,16 @@ def submit(
         film_metadata=json_object("--film-metadata", film_metadata),
     )
     check_single(inputs, options)
-    if prefix is None:
+    if not prefix:
         check_manifest(inputs, manifest)
     with connect(url) as client:
         with interruptible(SENDING_BROKEN):
-            if prefix is None:
-                jobs = list(submit_all(client, inputs, options, manifest))
-            else:
+            if prefix:
                 jobs = [submit_prefix(client, prefix, options, manifest)]
+            elif from_job:
+                jobs = [client.submit_again(from_job, options)]
+            else:
+                jobs = list(submit_all(client, inputs, options, manifest))
         ended = [_follow(client, job) if watch else job for job in jobs]
     for job in ended:
         output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True, markup=False)

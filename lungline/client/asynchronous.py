@@ -74,6 +74,18 @@ class AsyncLunglineClient:
         """See `LunglineClient.submit_prefix`."""
         return await self._run(self._client.submit_prefix, prefix, options, manifest=manifest)
 
+    async def submit_again(self, job_id: str, options: JobOptions | None = None) -> Job:
+        """See `LunglineClient.submit_again`."""
+        return await self._run(self._client.submit_again, job_id, options)
+
+    def changes(self, job_id: str) -> AsyncIterator[Mapping[str, Any]]:
+        """See `LunglineClient.changes`."""
+        return self._each(lambda: self._client.changes(job_id))
+
+    async def change_counts(self, job_id: str) -> list[Mapping[str, Any]]:
+        """See `LunglineClient.change_counts`."""
+        return await self._run(self._client.change_counts, job_id)
+
     async def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """See `LunglineClient.wait`."""
         return await self._run(self._client.wait, job_id, timeout)
@@ -91,10 +103,12 @@ class AsyncLunglineClient:
         *,
         status: str | None = None,
         name: str | None = None,
+        from_job: str | None = None,
         created_after: str | None = None,
     ) -> AsyncIterator[Job]:
         """See `LunglineClient.jobs`."""
-        only = {"status": status, "name": name, "created_after": created_after}
+        only = {"status": status, "name": name, "from_job": from_job}
+        only["created_after"] = created_after
         return self._each(lambda: self._client.jobs(**only))
 
     def find(

@@ -189,6 +189,27 @@ class LunglineClient:
             return self.submit_archive(found, options, manifest=said)
         return self.submit_films(found, options, manifest=said)
 
+    def submit_again(self, job_id: str, options: JobOptions | None = None) -> Job:
+        """Read the stored films of another job once more, as a new job; nothing is sent.
+
+        Args:
+            job_id: Whose films; names, external ids and metadata of them come along.
+            options: Of the new job; its `bundle` is the model that reads.
+        """
+        return self._elsewhere("from_job", job_id, options)
+
+    def changes(self, job_id: str) -> Iterator[Mapping[str, Any]]:
+        """Yield films whose top label differs from that in the job it was made of, page by page."""
+        yield from self._pages(f"{_job_path(job_id)}/changes")
+
+    def change_counts(self, job_id: str) -> list[Mapping[str, Any]]:
+        """Count films by their top label in the job that this was made of, and in this one.
+
+        Returns:
+            Mappings of `from`, `to` (None: not read there) and `count`; unchanged films too.
+        """
+        return list(self._transport.get(f"{_job_path(job_id)}/changes", limit=1)["summary"])
+
     def wait(self, job_id: str, timeout: float | None = None) -> Job:
         """Wait until a job has ended; return its last state.
 
@@ -283,11 +304,7 @@ class LunglineClient:
         """
         if manifest is not None:
             return self._form(options, {"prefix": prefix}, manifest)
-        given = (options or JobOptions()).document
-        key = {"Idempotency-Key": uuid.uuid4().hex}
-        return Job.from_wire(
-            self._transport.post_json("/v1/jobs", {**given, "prefix": prefix}, key)
-        )
+        return self._elsewhere("prefix", prefix, options)
 
     def job(self, job_id: str) -> Job:
         """Ask where a job stands."""
@@ -313,6 +330,7 @@ class LunglineClient:
         *,
         status: str | None = None,
         name: str | None = None,
+        from_job: str | None = None,
         created_after: str | None = None,
     ) -> Iterator[Job]:
         """Yield jobs, newest first, page by page.
@@ -320,9 +338,11 @@ class LunglineClient:
         Args:
             status: Only jobs that stand there.
             name: Only jobs that are called exactly so.
+            from_job: Only jobs that read the films of this one again.
             created_after: Only jobs made after this time, as ISO 8601 text.
         """
-        filters = {"status": status, "name": name, "created_after": created_after}
+        filters = {"status": status, "name": name, "from_job": from_job}
+        filters["created_after"] = created_after
         for wire in self._pages("/v1/jobs", **filters):
             yield Job.from_wire(wire)
 
@@ -461,6 +481,12 @@ class LunglineClient:
     def delete_export(self, export: Export) -> None:
         """Remove an export, made or not."""
         self._transport.delete(f"/v1/exports/{export.id}")
+
+    def _elsewhere(self, origin: str, place: str, options: JobOptions | None) -> Job:
+        """Make a job of films that the service fetches itself."""
+        document = {**(options or JobOptions()).document, origin: place}
+        key = {"Idempotency-Key": uuid.uuid4().hex}
+        return Job.from_wire(self._transport.post_json("/v1/jobs", document, key))
 
     def _upload(
         self,

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
+from storage.claims import Outcome
+from storage.entries import NewEntry
+from storage.items import NewItem
 from tests.factories import archives, films
 from tests.factories.rows import submit, submit_archive
-from tests.factories.services import BUNDLE, Service, form, service, write_bundle
+from tests.factories.services import BUNDLE, Service, form, prediction, service, write_bundle
 
 NEWER = "paediatric-pneumonia@0.2.0"
 
@@ -121,3 +124,61 @@ def test_interactive_jobs_stay_small(api: Service) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
     assert ask(api, from_job=source.id).status_code == 202
     assert submit_archive(api.parts.repository).from_job is None
+
+
+def expanded(api: Service, source: dict[str, Any], **document: Any) -> dict[str, Any]:
+    """A job of the films of another, expanded and read."""
+    job = ask(api, from_job=source["id"], **document).get_json()
+    repository = api.parts.repository
+    expansion = repository.expansions.claim("w1", 60.0)
+    assert expansion is not None
+    films_ = repository.lineage.films(DEFAULT_TENANT, source["id"], 0, 10)
+    entries = [
+        NewEntry(one.name, NewItem(one.name, one.film, external=one.external)) for one in films_
+    ]
+    repository.expansions.commit_slice(
+        expansion.lease_id, job["id"], entries=entries, cursor=len(films_), entries_total=None
+    )
+    repository.expansions.finish(expansion.lease_id, job["id"])
+    batch = repository.claims.claim("w1", limit=64, lease_seconds=60, hard_seconds=60)
+    assert batch is not None
+    found = prediction(top_label="normal")
+    repository.claims.finish(batch.lease_id, [Outcome(one.id, found) for one in batch.items])
+    return dict(job)
+
+
+def test_changes_come_in_pages_and_in_sum(api: Service, source: dict[str, Any]) -> None:
+    job = expanded(api, source, model=NEWER)
+    address = f"/v1/jobs/{job['id']}/changes"
+
+    first = api.client.get(address, query_string={"limit": 1})
+    second = api.client.get(first.headers["Link"].partition(">")[0].removeprefix("<"))
+
+    (change,) = first.get_json()["items"]
+    assert (change["seq"], change["name"], change["external_id"]) == (0, "a.jpg", None)
+    assert change["from"]["top_label"] == "bacterial_pneumonia"
+    assert change["to"]["top_label"] == "normal"
+    assert change["to"]["probabilities"]["bacterial_pneumonia"] == 0.7
+    item = api.client.get(f"/v1/items/{change['to']['item_id']}").get_json()
+    assert (item["job_id"], item["name"]) == (job["id"], "a.jpg")
+    moved = {"from": "bacterial_pneumonia", "to": "normal", "count": 2}
+    assert first.get_json()["summary"] == [moved]
+    body = second.get_json()
+    assert ([one["name"] for one in body["items"]], body["summary"]) == (["b.jpg"], None)
+    assert body["next"] is None
+    tag = {"If-None-Match": second.headers["ETag"]}
+    assert api.client.get(second.request.full_path, headers=tag).status_code == 304
+
+
+def test_what_has_no_changes_says_why(api: Service, source: dict[str, Any]) -> None:
+    def code(job_id: str, **query: str) -> tuple[int, str]:
+        answer = api.client.get(f"/v1/jobs/{job_id}/changes", query_string=query)
+        return answer.status_code, answer.get_json()["code"]
+
+    job = expanded(api, source, model=NEWER)
+    assert code(source["id"]) == (409, "not_read_again")
+    assert code("0" * 32) == (404, "job_not_found")
+    assert code(job["id"], cursor="x") == (422, "invalid_parameter")
+    assert code(job["id"], label="x") == (422, "invalid_parameter")
+    api.parts.repository.deletions.delete(DEFAULT_TENANT, source["id"])
+    assert code(job["id"]) == (410, "source_deleted")

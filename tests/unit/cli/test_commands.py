@@ -24,7 +24,8 @@ SUCCEEDED = Answer(job_wire("succeeded"))
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 COMMANDS = (
-    *("up", "submit", "watch", "status", "jobs", "results", "entries", "show", "retry"),
+    *("up", "submit", "watch", "status", "jobs", "results", "entries", "changes", "find", "show"),
+    "retry",
     *("pause", "resume", "change", "cancel", "delete", "keys", "demo", "doctor"),
 )
 

@@ -15,6 +15,7 @@ from lungline.client import (
     Conflict,
     Failed,
     InputUnusable,
+    JobOptions,
     LunglineClient,
     NotAllowed,
     NotFound,
@@ -215,3 +216,26 @@ def test_a_cancelled_wait_lets_the_loop_go_on() -> None:
 
     with scripted(RUNNING) as service:
         assert asyncio.run(give_up(service.url))
+
+
+def test_a_job_is_read_again_and_compared_also_under_asyncio() -> None:
+    change = {"name": "a", "from": {"top_label": "x"}, "to": {"top_label": "y"}}
+    summary = [{"from": "x", "to": "y", "count": 1}]
+    told = Answer({"items": [change], "summary": summary, "next": None})
+
+    async def ask(url: str) -> list[Any]:
+        async with AsyncLunglineClient(url) as client:
+            job = await client.submit_again(JOB_ID, JobOptions(bundle="b@2"))
+            found = [each async for each in client.changes(JOB_ID)]
+            return [job.id, found, await client.change_counts(JOB_ID)]
+
+    with scripted(RUNNING, told) as service:
+        assert asyncio.run(ask(service.url)) == [JOB_ID, [change], summary]
+    with scripted(RUNNING, told) as again, LunglineClient(again.url) as client:
+        assert client.submit_again(JOB_ID).id == JOB_ID
+        assert list(client.changes(JOB_ID)) == [change]
+        assert client.change_counts(JOB_ID) == summary
+        with pytest.raises(InputUnusable):
+            list(client.changes("../x"))
+    assert json.loads(service.seen[0].body) == {"from_job": JOB_ID, "bundle": "b@2"}
+    assert json.loads(again.seen[0].body) == {"from_job": JOB_ID}
