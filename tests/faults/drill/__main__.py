@@ -2,8 +2,8 @@
 
 Each round submits an archive of 300 films, breaks something in the middle of it, waits for the end
 and checks: each film was read exactly once with the findings of an undisturbed run, only films that
-kill their reader have failed, counters equal their rows, no row is without its object, and the
-stack serves another job without help.
+kill their reader have failed, counters equal their rows, no row is without its object and no object
+without an owner, and the stack serves another job without help.
 """
 
 from __future__ import annotations

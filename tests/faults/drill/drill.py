@@ -18,6 +18,7 @@ from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import DatabaseUnavailable
 from storage.intake import FilmIntake
 from storage.jobs import Job
+from storage.object_audit import ObjectAudit
 from tests.factories.work import Desk
 from tests.faults.drill.films import expected, make_films
 from tests.faults.drill.stack import Stack, Stuck, wait_for
@@ -101,6 +102,7 @@ class Drill:
             self._await("the job's end", lambda job: job.status.terminal)
             seconds = time.monotonic() - began
             outcome = self._look(films, deadly, resumed, seconds)
+            outcome.wrong.extend(self._without_owner(fault))
             set_mode(self.stack.strikes, DEADLY)
             self._serve_again()
         except Stuck as error:
@@ -202,6 +204,23 @@ class Drill:
         keys = {key for item in items for key in _keys_of(item)}
         gone = [key for key in keys if not self.desk.store.exists(key)]
         return [f"{len(gone)} rows without their object"] if gone else []
+
+    def _without_owner(self, fault: Fault) -> list[str]:
+        """Audit the store with no grace: nothing is being sent or read.
+
+        Only an API that died between store and database may leave objects without an owner, and
+        those the audit must be able to remove.
+        """
+        audit = ObjectAudit(self.desk.repository, self.desk.store, grace_seconds=0.0)
+        found = list(audit.orphans())
+        if not found:
+            return []
+        wrong = [] if fault.submitting else [f"{len(found)} objects without an owner"]
+        for orphan in found:
+            audit.remove(orphan)
+        audit.purge()
+        left = len(list(audit.orphans()))
+        return wrong + ([f"{left} objects that the audit cannot remove"] if left else [])
 
     def _serve_again(self) -> None:
         """Read another job, with nobody's help."""
