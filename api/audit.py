@@ -1,7 +1,8 @@
 """Views that an audit event tells of declare it: below the route stands `audited(Action...)`.
 
-The event is written once the answer is made, if what was asked was done. An event that cannot be
-written is told in the log, and the answer is given all the same: what was done is done.
+A change of the database brings its event with it, in one transaction (`storage.audit.tell`). Of the
+rest, such as reading, the event is written once the answer is made; one that cannot be written is
+told in the log, and the answer is given all the same: what was done is done.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from api.context import caller, parts
 from api.rates import Rates
 from lungline.errors import DatabaseUnavailable
 from lungline.telemetry import get_logger
-from storage.audit import Action
+from storage.audit import Action, Asked, asked_by
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -45,26 +46,34 @@ def audit_target(target: str) -> None:
 
 def register_audit(app: Flask) -> None:
     """Write the events."""
-    told = Rates(_READS_PER_MINUTE)
+    reads = Rates(_READS_PER_MINUTE)
 
-    def record(response: Response) -> Response:
+    def begin() -> None:
         view = current_app.view_functions.get(request.endpoint or "")
         action = getattr(view, _DECLARED, None)
         # Who only asks for the methods of an address is nobody yet.
-        if action is not None and "caller" in g and response.status_code < _NOTHING_DONE:
-            _record(action, told)
+        if action is not None and "caller" in g:
+            g.asked = Asked(action, caller().tenant, caller().key_id, g.request_id)
+            asked_by(g.asked)
+
+    def record(response: Response) -> Response:
+        asked: Asked | None = g.get("asked")
+        if asked is not None and not asked.told and response.status_code < _NOTHING_DONE:
+            _record(asked, reads)
         return response
 
+    app.before_request(begin)
     app.after_request(record)
+    app.teardown_request(lambda _: asked_by(None))
 
 
-def _record(action: Action, told: Rates) -> None:
+def _record(asked: Asked, reads: Rates) -> None:
     (in_address, *_) = [*(request.view_args or {}).values(), None]
     target = g.get("audit_target", in_address)
-    event = {"tenant": caller().tenant, "key_id": caller().key_id, "target": target}
-    if action is Action.RESULTS_READ and told.take(repr(event)):
+    reader = repr((asked.tenant, asked.key_id, target))
+    if asked.action is Action.RESULTS_READ and reads.take(reader):
         return
     try:
-        parts().repository.audit.record(action, request_id=g.request_id, **event)
+        parts().repository.audit.record(asked, target)
     except DatabaseUnavailable:
-        log.error("audit_not_written", action=str(action), **event)
+        log.error("audit_not_written", action=str(asked.action), target=target)

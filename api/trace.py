@@ -13,7 +13,8 @@ from lungline.domain import new_id
 from lungline.telemetry import get_logger
 
 HEADER = "X-Request-Id"
-_GIVEN = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_GIVEN = re.compile(r"[0-9a-fA-F-]{16,64}")
+"""Of what clients send, that which can be an id (a UUID, a trace id) and spells no name."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _NO_ROUTE = "none"

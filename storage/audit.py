@@ -1,11 +1,16 @@
-"""Audit events: who sent, read, deleted what, and who changed keys. They are only ever added."""
+"""Audit events: who sent, read, deleted what, and who changed keys. They are only ever added.
+
+An event of a change is written in the change's transaction, so that neither is there without the
+other: the API says who asks (`asked_by`), and what makes the change tells of it (`tell`).
+"""
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from storage.columns import AnyRow
 from storage.database import Database
@@ -20,8 +25,55 @@ class Action(StrEnum):
     JOB_DELETED = "job.deleted"
     RESULTS_READ = "results.read"
     UPLOAD_DELETED = "upload.deleted"
+    EXPORT_DELETED = "export.deleted"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_ROTATED = "webhook.rotated"
+    WEBHOOK_PINGED = "webhook.pinged"
+    WEBHOOK_REDELIVERED = "webhook.redelivered"
+
+
+@dataclass(slots=True)
+class Asked:
+    """What a request is about to do.
+
+    Attributes:
+        action: What is told of if it is done.
+        tenant: Whose key asks.
+        key_id: Which key; None in a service without keys.
+        request_id: Of the request.
+        told: The event is written, if the transaction that it stands in was committed.
+    """
+
+    action: Action
+    tenant: str
+    key_id: str | None
+    request_id: str
+    told: bool = False
+
+
+_asked: ContextVar[Asked | None] = ContextVar("asked", default=None)
+
+
+def asked_by(asked: Asked | None) -> None:
+    """Say what this thread's request is about to do; None: there is none, or it is over."""
+    _asked.set(asked)
+
+
+def tell(connection: Connection, at: float, target: str) -> None:
+    """Write the event of the request, if there is one, into the transaction of its change.
+
+    Args:
+        connection: In a write transaction.
+        at: Seconds since the epoch, by the database's clock.
+        target: The id of what was changed.
+    """
+    asked = _asked.get()
+    if asked is not None:
+        _insert(connection, at, asked, target)
+        asked.told = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +106,14 @@ class Audit:
         """Keep the database."""
         self._database = database
 
-    def record(
-        self,
-        action: Action,
-        *,
-        tenant: str,
-        key_id: str | None,
-        target: str | None,
-        request_id: str,
-    ) -> None:
-        """Add an event; see `AuditEvent`.
+    def record(self, asked: Asked, target: str | None) -> None:
+        """Add an event of what changed nothing here, such as reading.
 
         Raises:
             DatabaseUnavailable: It could not be written.
         """
-        values = {"tenant": tenant, "key_id": key_id, "target": target, "request_id": request_id}
         with self._database.write() as connection:
-            event = insert(AuditRow).values(action=str(action), at=self._database.now(), **values)
-            connection.execute(event)
+            _insert(connection, self._database.time(connection), asked, target)
 
     def page(
         self, *, limit: int, cursor: int | None = None, tenant: str | None = None
@@ -91,6 +133,19 @@ class Audit:
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return make_page(rows, limit, _event, lambda event: str(event.id))
+
+
+def _insert(connection: Connection, at: float, asked: Asked, target: str | None) -> None:
+    connection.execute(
+        insert(AuditRow).values(
+            at=at,
+            tenant=asked.tenant,
+            key_id=asked.key_id,
+            action=str(asked.action),
+            target=target,
+            request_id=asked.request_id,
+        )
+    )
 
 
 def _event(row: AnyRow) -> AuditEvent:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, delete, exists, select, update
 
 from lungline.errors import WrongState
 from storage import entries, transitions
+from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.jobs import CHUNK_ROWS, Jobs
@@ -67,7 +68,10 @@ class Deletions:
 
         def work(connection: Connection) -> bool:
             at = self._database.time(connection)
-            return transitions.begin_deleting(connection, at, tenant, job_id)
+            begun = transitions.begin_deleting(connection, at, tenant, job_id)
+            if begun:
+                tell(connection, at, job_id)
+            return begun
 
         if not self._database.run(work):
             job = self._jobs.get(tenant, job_id)

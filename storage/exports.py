@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from lungline.domain import ExportFormat, ExportStatus, new_id
 from lungline.errors import EXPORT_CODES, ExportNotFound, InvalidParameter, JobNotFound, WrongState
 from storage import transitions
+from storage.audit import tell
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.models import EXPORT_DELETING, EXPORT_QUEUED, EXPORT_RUNNING, ExportRow, JobRow
@@ -190,7 +191,14 @@ class Exports:
             ExportNotFound: There is no such export.
         """
         which = (ExportRow.id == export_id, ExportRow.tenant == tenant)
-        if not self._database.run(lambda c: transitions.delete_exports(c, *which)):
+
+        def work(connection: Connection) -> int:
+            begun = transitions.delete_exports(connection, *which)
+            if begun:
+                tell(connection, self._database.time(connection), export_id)
+            return begun
+
+        if not self._database.run(work):
             raise ExportNotFound("There is no such export; it may have expired.")
 
     def waiting(self) -> int:

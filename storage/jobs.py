@@ -13,6 +13,7 @@ from lungline.domain import JobStatus, Priority, first_id
 from lungline.errors import IdempotencyConflict, JobNotFound, WrongState
 from storage import items as item_rows
 from storage import transitions
+from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.films import Restore, cannot_restore
@@ -406,6 +407,7 @@ class Jobs:
                 check_source(connection, tenant, values["from_job"])
             transitions.keep_bundle(connection, values["bundle"])
             job = self._insert(connection, values, items, restore)
+            tell(connection, job.created_at, job.id)
             enforce(connection, tenant, self._limits, queues_films=job.queued > 0)
             return Created(job, replayed=False)
 

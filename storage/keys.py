@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, or_, select, update
 
 from lungline.domain import Scope, new_id
 from lungline.errors import DatabaseUnavailable, KeyExpired, KeyInvalid, KeyNotFound
+from storage.audit import tell
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.models import ApiKeyRow, TenantRow
@@ -115,6 +116,7 @@ class Keys:
             values = {name: getattr(key, name) for name in Key.__slots__}
             values["scopes"] = sorted(key.scopes)
             connection.execute(insert(ApiKeyRow).values(secret_hash=_hash(secret), **values))
+            tell(connection, at, key_id)
             return key
 
         return NewKey(self._database.run(work), token)
@@ -145,14 +147,16 @@ class Keys:
             KeyNotFound: There is no such key.
         """
         with self._database.write() as connection:
+            at = self._database.time(connection)
             row = connection.execute(select(ApiKeyRow.id).where(ApiKeyRow.id == key_id)).first()
             if row is None:
                 raise KeyNotFound("There is no key with this id.")
             connection.execute(
                 update(ApiKeyRow)
                 .where(ApiKeyRow.id == key_id, ApiKeyRow.revoked_at.is_(None))
-                .values(revoked_at=self._database.now())
+                .values(revoked_at=at)
             )
+            tell(connection, at, key_id)
 
     def check(self, token: str) -> Key:
         """Tell whose a key is.

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 from lungline.domain import UploadStatus, new_id
 from lungline.errors import TooManyUploads, UploadNotFound
 from storage import transitions
+from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.models import UPLOAD_DELETING, UPLOAD_HELD, TenantRow, UploadRow
@@ -265,6 +266,7 @@ class Uploads:
         def work(connection: Connection) -> None:
             at = self._database.time(connection)
             transitions.begin_deleting_upload(connection, at, tenant, upload_id, lease_id)
+            tell(connection, at, upload_id)
 
         self._database.run(work)
 

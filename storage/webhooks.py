@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 
 from lungline.domain import DeliveryStatus, new_id
 from lungline.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
+from storage.audit import tell
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.events import EventType
@@ -151,6 +152,7 @@ class Webhooks:
                     created_at=at,
                 )
             )
+            tell(connection, at, webhook_id)
             return webhook
 
         return NewWebhook(self._database.run(work), secret)
@@ -184,6 +186,7 @@ class Webhooks:
             _own(connection, tenant, webhook_id, lock=True)
             connection.execute(delete(DeliveryRow).where(DeliveryRow.webhook_id == webhook_id))
             connection.execute(delete(WebhookRow).where(WebhookRow.id == webhook_id))
+            tell(connection, self._database.time(connection), webhook_id)
 
         self._database.run(work)
 
@@ -197,15 +200,17 @@ class Webhooks:
 
         def work(connection: Connection) -> Webhook:
             row = _own(connection, tenant, webhook_id, lock=True)
+            at = self._database.time(connection)
             connection.execute(
                 update(WebhookRow)
                 .where(WebhookRow.id == webhook_id)
                 .values(
                     secret=secret,
                     old_secret=row.secret,
-                    old_secret_until=self._database.time(connection) + ROTATION_SECONDS,
+                    old_secret_until=at + ROTATION_SECONDS,
                 )
             )
+            tell(connection, at, webhook_id)
             return _webhook(row)
 
         return NewWebhook(self._database.run(work), secret)
@@ -222,6 +227,7 @@ class Webhooks:
             at = self._database.time(connection)
             row = _new_delivery(webhook_id, at) | {"type": PING, "job_id": None, "at": at}
             connection.execute(insert(DeliveryRow).values(**row, event_id=None))
+            tell(connection, at, webhook_id)
             return str(row["id"])
 
         return self.delivery(tenant, webhook_id, self._database.run(work))
@@ -282,6 +288,7 @@ class Webhooks:
                     ended_at=None,
                 )
             )
+            tell(connection, at, webhook_id)
 
         self._database.run(work)
         return self.delivery(tenant, webhook_id, delivery_id)

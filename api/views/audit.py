@@ -39,7 +39,7 @@ class Event(Schema):
     target = String(
         required=True,
         allow_none=True,
-        metadata={"description": "The id of the job, upload or key that it was done to."},
+        metadata={"description": "The id of the job, upload, export, key or webhook."},
     )
     request_id = String(required=True, metadata={"description": "Also in the service's logs."})
 

@@ -13,6 +13,7 @@ from apiflask.validators import OneOf
 from flask import Response, request
 
 from api.access import needs, open_to_all
+from api.audit import audited
 from api.conditional import Answer
 from api.context import checked_export_id, checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import Answers, problems
@@ -35,6 +36,7 @@ from lungline.errors import (
     WrongState,
 )
 from lungline.telemetry import get_logger
+from storage.audit import Action
 from storage.exports import Export as ExportOf
 
 exports = APIBlueprint("exports", __name__, url_prefix="/v1", tag="Exports")
@@ -192,6 +194,7 @@ def cancel_export(export_id: str) -> Answer:
 
 @exports.delete("/exports/<export_id>")
 @needs(Scope.READ)
+@audited(Action.EXPORT_DELETED)
 @exports.output({}, status_code=204)
 @exports.doc(operation_id="deleteExport", responses=problems(ExportNotFound, CrossSite))
 def delete_export(export_id: str) -> tuple[str, int]:

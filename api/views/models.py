@@ -26,7 +26,9 @@ from lungline.errors import (
     BundleInUse,
     BundleNotFound,
     BundleRejected,
+    ClientError,
     CrossSite,
+    InvalidParameter,
     LunglineError,
     ModelNotFound,
     StorageFull,
@@ -153,7 +155,10 @@ def add_model() -> Answer:
 @needs(Scope.ADMIN)
 @models.input(Activation, arg_name="activation")
 @models.output(ModelDetail)
-@models.doc(operation_id="activateModel", responses=problems(ModelNotFound, CrossSite))
+@models.doc(
+    operation_id="activateModel",
+    responses=problems(ClientError, InvalidParameter, ModelNotFound, CrossSite),
+)
 def activate_model(key: str, activation: dict[str, Any]) -> Answer:
     """Let a bundle's name mean this version for new jobs; with `default`, also no name at all.
 

@@ -10,6 +10,7 @@ from apiflask.validators import Length, OneOf
 from flask import Response
 
 from api.access import needs
+from api.audit import audited
 from api.conditional import Answer
 from api.context import checked_job_cursor, checked_webhook_id, parts, tenant
 from api.documented import UNCHANGED, problems
@@ -28,6 +29,7 @@ from lungline.errors import (
 )
 from lungline.public_address import check_url
 from storage import webhooks as stored
+from storage.audit import Action
 from storage.events import EventType
 
 webhooks = APIBlueprint("webhooks", __name__, url_prefix="/v1", tag="Webhooks")
@@ -121,6 +123,7 @@ class DeliveryPage(Schema):
 
 @webhooks.post("/webhooks")
 @needs(Scope.SUBMIT)
+@audited(Action.WEBHOOK_CREATED)
 @webhooks.input(NewWebhook, location="json", arg_name="new")
 @webhooks.output(CreatedWebhook, status_code=201, description="The endpoint; its secret, once.")
 @webhooks.doc(
@@ -165,6 +168,7 @@ def list_webhooks(query: dict[str, Any]) -> Answer | Response:
 
 @webhooks.delete("/webhooks/<webhook_id>")
 @needs(Scope.SUBMIT)
+@audited(Action.WEBHOOK_DELETED)
 @webhooks.output({}, status_code=204)
 @webhooks.doc(operation_id="deleteWebhook", responses=problems(WebhookNotFound, CrossSite))
 def delete_webhook(webhook_id: str) -> tuple[str, int]:
@@ -175,6 +179,7 @@ def delete_webhook(webhook_id: str) -> tuple[str, int]:
 
 @webhooks.post("/webhooks/<webhook_id>/rotate")
 @needs(Scope.SUBMIT)
+@audited(Action.WEBHOOK_ROTATED)
 @webhooks.output(CreatedWebhook, description="The endpoint; its new secret, once.")
 @webhooks.doc(operation_id="rotateWebhookSecret", responses=problems(WebhookNotFound, CrossSite))
 def rotate_webhook_secret(webhook_id: str) -> Answer:
@@ -185,6 +190,7 @@ def rotate_webhook_secret(webhook_id: str) -> Answer:
 
 @webhooks.post("/webhooks/<webhook_id>/ping")
 @needs(Scope.SUBMIT)
+@audited(Action.WEBHOOK_PINGED)
 @webhooks.output(Delivery, status_code=202)
 @webhooks.doc(operation_id="pingWebhook", responses=problems(WebhookNotFound, CrossSite))
 def ping_webhook(webhook_id: str) -> Answer:
@@ -214,6 +220,7 @@ def list_deliveries(webhook_id: str, query: dict[str, Any]) -> Answer | Response
 
 @webhooks.post("/webhooks/<webhook_id>/deliveries/<delivery_id>/redeliver")
 @needs(Scope.SUBMIT)
+@audited(Action.WEBHOOK_REDELIVERED)
 @webhooks.output(Delivery, status_code=202)
 @webhooks.doc(
     operation_id="redeliver", responses=problems(WebhookNotFound, DeliveryNotFound, CrossSite)

@@ -15,6 +15,7 @@ from storage.intake.allowed import (
     ALLOWED_IN_TABLE,
     COLUMNS,
     FRAMES,
+    ISSUER,
     PATIENT,
     PHOTOMETRIC,
     PIXELS,
@@ -42,7 +43,7 @@ from storage.intake.limits import FilmLimits
 from storage.intake.rules import SECONDARY_CAPTURE, Rule
 
 _MOST_TABLES = 16
-_IDENTIFYING = frozenset({STUDY, PATIENT})
+_IDENTIFYING = frozenset({STUDY, PATIENT, ISSUER})
 _WORDS = (b"US", b"SS")
 _SAME_WIDTH = {b"US": _WORDS, b"SS": _WORDS, b"??": _WORDS, b"OW": (b"OW", *_WORDS), b"OV": ()}
 
@@ -98,10 +99,11 @@ def _read(reader: ElementReader) -> dict[int, Element]:
 
 def _identity(found: Mapping[int, Element]) -> Identity:
     """What is hashed, without the padding of either value representation (PS3.5, 6.2)."""
-    study, patient = (
-        bytes(found[tag].value).strip(b" \x00") if tag in found else b"" for tag in (STUDY, PATIENT)
+    study, patient, issuer = (
+        bytes(found[tag].value).strip(b" \x00") if tag in found else b""
+        for tag in (STUDY, PATIENT, ISSUER)
     )
-    return Identity(study, patient)
+    return Identity(study, patient, issuer)
 
 
 def _check(found: Mapping[int, Element], source: Encoding, limits: FilmLimits) -> tuple[int, int]:

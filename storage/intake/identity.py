@@ -25,10 +25,12 @@ class Identity:
     Attributes:
         study: Its StudyInstanceUID, empty where there is none.
         patient: Its PatientID, empty where there is none.
+        issuer: Who gave that id (IssuerOfPatientID), empty where the file does not say.
     """
 
     study: bytes = field(default=b"", repr=False)
     patient: bytes = field(default=b"", repr=False)
+    issuer: bytes = field(default=b"", repr=False)
 
 
 class IdentityHasher:
@@ -46,7 +48,15 @@ class IdentityHasher:
         return self._hashed("study", tenant, identity.study)
 
     def patient(self, tenant: str, identity: Identity) -> str | None:
-        """Hash a patient; None where the file names none."""
+        """Hash a patient; None where the file names none.
+
+        Two hospitals give the same id to two children, so who gave it counts where it is told.
+        """
+        if identity.patient and identity.issuer:
+            parts = (identity.patient, identity.issuer)
+            # With its length in front, no id and issuer read like another pair.
+            value = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+            return self._hashed("patient of an issuer", tenant, value)
         return self._hashed("patient", tenant, identity.patient)
 
     def _hashed(self, kind: str, tenant: str, value: bytes) -> str | None:

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from lungline.domain import Scope
+from lungline.domain import DEFAULT_TENANT, Scope
+from lungline.errors import DatabaseUnavailable
+from storage.events import EventType
 from tests.factories import films
 from tests.factories.keyed import bearer
 from tests.factories.services import Service, form, service
@@ -77,3 +79,51 @@ def test_without_keys_it_is_told_too(tmp_path: Path) -> None:
         job = api.job(("a.jpg", films.jpeg(1)))
         (event,) = events(api, {})
         assert (event["target"], event["key_id"], event["tenant"]) == (job["id"], None, "default")
+
+
+def test_webhooks_and_exports_leave_events(api: Service) -> None:
+    admin, ward = bearer(api, Scope.ADMIN), bearer(api)
+    hook = api.parts.repository.webhooks.create(
+        DEFAULT_TENANT, "https://hooks.example", {EventType.FINISHED}
+    ).webhook.id
+    ping = api.client.post(f"/v1/webhooks/{hook}/ping", headers=ward).get_json()["id"]
+    again = f"/v1/webhooks/{hook}/deliveries/{ping}/redeliver"
+    assert api.client.post(again, headers=ward).status_code == 202
+    assert api.client.post(f"/v1/webhooks/{hook}/rotate", headers=ward).status_code == 200
+    assert api.client.delete(f"/v1/webhooks/{hook}", headers=ward).status_code == 204
+    assert api.client.delete(f"/v1/webhooks/{hook}", headers=ward).status_code == 404
+    job = api.client.post("/v1/jobs", data=films.jpeg(1), headers=ward).get_json()
+    api.read_all()
+    export = api.client.post(
+        f"/v1/jobs/{job['id']}/exports", json={"format": "csv"}, headers=ward
+    ).get_json()
+    assert api.client.delete(f"/v1/exports/{export['id']}", headers=ward).status_code == 204
+
+    found = [(event["action"], event["target"]) for event in reversed(events(api, admin))]
+
+    assert found == [
+        ("webhook.pinged", hook),
+        ("webhook.redelivered", hook),
+        ("webhook.rotated", hook),
+        ("webhook.deleted", hook),
+        ("job.submitted", job["id"]),
+        ("export.deleted", export["id"]),
+    ]
+
+
+def test_a_change_whose_event_cannot_be_written_is_not_made(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = bearer(api, Scope.ADMIN)
+    made = api.client.post("/v1/keys", json={}, headers=admin).get_json()["id"]
+
+    def fail(*_: object) -> None:
+        raise DatabaseUnavailable("The disk is full.")
+
+    monkeypatch.setattr("storage.audit._insert", fail)
+    assert api.client.delete(f"/v1/keys/{made}", headers=admin).status_code == 503
+    monkeypatch.undo()
+
+    (key,) = (key for key in api.parts.repository.keys.page(limit=9).items if key.id == made)
+    assert key.revoked_at is None
+    assert [event["action"] for event in events(api, admin)] == ["key.created"]

@@ -19,6 +19,9 @@ from tests.fixtures.parts import REPOSITORY
 DOCS = (REPOSITORY / "docs" / "errors.md").read_text(encoding="utf-8")
 
 
+GIVEN_ID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
 @pytest.fixture
 def api(tmp_path: Path) -> Iterator[Service]:
     with service(tmp_path) as it:
@@ -26,7 +29,7 @@ def api(tmp_path: Path) -> Iterator[Service]:
 
 
 def test_the_shape(api: Service) -> None:
-    answer = api.client.get("/v1/nothing", headers={"X-Request-Id": "abc-1"})
+    answer = api.client.get("/v1/nothing", headers={"X-Request-Id": GIVEN_ID})
     assert answer.content_type == "application/problem+json"
     assert answer.get_json() == {
         "type": "urn:lungline:error:not_found",
@@ -35,9 +38,9 @@ def test_the_shape(api: Service) -> None:
         "detail": "There is nothing at this address. /openapi.json lists what there is.",
         "code": "not_found",
         "instance": "/v1/nothing",
-        "request_id": "abc-1",
+        "request_id": GIVEN_ID,
     }
-    assert answer.headers["X-Request-Id"] == "abc-1"
+    assert answer.headers["X-Request-Id"] == GIVEN_ID
 
 
 @pytest.mark.parametrize(
@@ -66,7 +69,10 @@ def test_a_crash_tells_nothing(api: Service, monkeypatch: pytest.MonkeyPatch) ->
     assert answer.get_json()["request_id"] == answer.headers["X-Request-Id"]
 
 
-@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "<script>", "é"])
+@pytest.mark.parametrize(
+    "given",
+    ["", "a b", "Hong.Gildong-2021", "H03-00329", "a" * 65, GIVEN_ID + "\t", "<script>", "é"],
+)
 def test_a_strange_request_id_is_replaced(given: str, api: Service) -> None:
     answer = api.client.get("/healthz", headers={"X-Request-Id": given.encode().decode("latin1")})
     assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
@@ -76,11 +82,11 @@ def test_the_request_id_stands_on_log_lines(
     api: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     capsys.readouterr()
-    api.client.get("/v1/nothing", headers={"X-Request-Id": "abc-1"})
+    api.client.get("/v1/nothing", headers={"X-Request-Id": GIVEN_ID})
     api.client.post("/v1/jobs", data=films.jpeg(1))
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert lines[0]["request_id"] == "abc-1"
-    assert all(line["request_id"] != "abc-1" for line in lines[1:])
+    assert lines[0]["request_id"] == GIVEN_ID
+    assert all(line["request_id"] != GIVEN_ID for line in lines[1:])
 
 
 def test_the_id_of_a_new_job_stands_on_its_request_s_line_and_on_no_other(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from pathlib import Path
 
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
 from lungline.errors import StoreUnavailable
+from lungline.keyfile import read_or_make_key
 from lungline.settings import Settings
 from storage.intake import FilmIntake
 from storage.intake.film import IntakenFilm
@@ -43,6 +45,23 @@ def test_padding_and_syntax_make_no_other_patient(tmp_path: Path) -> None:
     other = take(tmp_path, films.dicom(1, PatientID="A-170"))
 
     assert plain.patient_hash == padded.patient_hash != other.patient_hash
+
+
+def test_equal_ids_of_two_issuers_are_two_patients(tmp_path: Path) -> None:
+    """A file that names no issuer keeps the hash that it always had."""
+
+    def hash_of(patient: str, **issuer: str) -> str | None:
+        return take(tmp_path, films.dicom(1, PatientID=patient, **issuer)).patient_hash
+
+    here, there = ({"IssuerOfPatientID": name} for name in ("North", "South"))
+    hashes = {hash_of("17"), hash_of("17", **here), hash_of("17", **there), hash_of("18", **here)}
+
+    assert len(hashes) == 4
+    assert hash_of("17", **here) == hash_of(" 17", IssuerOfPatientID="North ")
+    assert hash_of("17") == hash_of("17", IssuerOfPatientID="")
+    key = read_or_make_key(tmp_path / KEY_FILE)
+    old = hmac.new(key, b"patient\0default\0" + b"17", "sha256").hexdigest()[:32]
+    assert hash_of("17") == old
 
 
 def test_another_tenant_and_another_key_give_other_hashes(tmp_path: Path) -> None:
