@@ -6,7 +6,7 @@ import sys
 if sys.platform != "win32":  # the service runs on Linux and macOS, its clients everywhere
     from lungline.cli import up
 from lungline.cli import submit, watch, status, jobs, results, entries, changes, find, show
-from lungline.cli import retry, pause, resume, change, cancel, delete, keys, usage, models
+from lungline.cli import retry, pause, resume, change, cancel, delete, keys, usage, models, webhooks
 
 if sys.platform != "win32":
     from lungline.cli import demo, doctor

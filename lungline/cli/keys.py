@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
 
 from lungline.cli.app import Commands, app
-from lungline.cli.console import output, printable, tell
+from lungline.cli.console import printable, tell
+from lungline.cli.printing import JsonOption, json_line, print_words
 from lungline.cli.service import UrlOption, connect
 from lungline.domain import Scope
 
@@ -52,6 +52,7 @@ def create(
     days: Annotated[
         float | None, typer.Option(min=0.001, help="Days until it expires [never].")
     ] = None,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Make a key and print it; it cannot be shown again."""
@@ -62,7 +63,7 @@ def create(
             scopes=scope,
             expires_in=None if days is None else max(1, round(days * SECONDS_OF_DAY)),
         )
-    output().print(made["key"], soft_wrap=True, markup=False)
+    print_words(json_line(made) if as_json else str(made["key"]))
     tell(f"Key {made['id']} of {made['tenant']} may {', '.join(made['scopes'])}")
 
 
@@ -70,27 +71,28 @@ def create(
 def list_keys(
     tenant: Annotated[str | None, typer.Option(help="Only keys of this one.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Most keys to list.")] = 100,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print each key as one line of JSON.")
-    ] = False,
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """List keys, newest first: id, tenant, scopes, whether it still opens something."""
     with connect(url) as client:
         for key in islice(client.keys(tenant=tenant), limit):
-            text = json.dumps(key) if as_json else _words(key)
-            output().print(text, soft_wrap=True, markup=False)
+            print_words(json_line(key) if as_json else _words(key))
 
 
 @keys.command(epilog=REVOKE_EXAMPLES)
 def revoke(
     key_id: Annotated[str, typer.Argument(help="The id of a key, not the key itself.")],
+    as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
     """Revoke a key: it opens nothing from now on."""
     with connect(url) as client:
         client.revoke_key(key_id)
-    tell(f"Key {key_id} is revoked")
+    if as_json:
+        print_words(json_line({"revoked": key_id}))
+    else:
+        tell(f"Key {key_id} is revoked")
 
 
 def _words(key: Any) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lungline.cli.app import app
-from lungline.cli.console import output, tell
+from lungline.cli.console import tell
+from lungline.cli.printing import JsonOption, json_line, print_words
 from lungline.cli.service import UrlOption, connect
 from lungline.client.models import Model
 
@@ -33,7 +33,6 @@ models = typer.Typer(
 app.add_typer(models, name="models")
 
 KeyArgument = Annotated[str, typer.Argument(help="The bundle, as NAME@VERSION.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @models.command("list")
@@ -53,8 +52,8 @@ def show(
     """Print a bundle's model card; with --json its figures too."""
     with connect(url) as client:
         model = client.models.get(key)
-        text = json.dumps(model) if as_json else str(model["card"])
-        output().print(text, soft_wrap=True, markup=False, highlight=False)
+        text = json_line(model) if as_json else str(model["card"])
+        print_words(text)
 
 
 @models.command()
@@ -84,16 +83,19 @@ def activate(
 
 
 @models.command()
-def remove(key: KeyArgument, url: UrlOption = None) -> None:
+def remove(key: KeyArgument, as_json: JsonOption = False, url: UrlOption = None) -> None:
     """Remove an added bundle for ever; findings made with it stay."""
     with connect(url) as client:
         client.models.remove(key)
-    tell(f"Removed {key}")
+    if as_json:
+        print_words(json_line({"removed": key}))
+    else:
+        tell(f"Removed {key}")
 
 
 def _print(model: Model, as_json: bool) -> None:
     marks = [name for name in ("default", "active") if model[name]]
     words = f"{model['key']}  {', '.join(model['labels'])}"
     words += f"  ({', '.join(marks)})" if marks else ""
-    text = json.dumps(model) if as_json else words
-    output().print(text, soft_wrap=True, markup=False)
+    text = json_line(model) if as_json else words
+    print_words(text)

@@ -21,11 +21,13 @@ from lungline.client.jobs import Counts, Job
 from lungline.client.keys import read_key
 from lungline.client.results import Results, ResultsFormat
 from lungline.client.retry import Retry
+from lungline.client.webhooks import Delivery, Webhook
 
 __all__ = [
     "AsyncLunglineClient",
     "Conflict",
     "Counts",
+    "Delivery",
     "Export",
     "Failed",
     "FilmFile",
@@ -47,6 +49,7 @@ __all__ = [
     "ServiceUnreachable",
     "StillRunning",
     "TooMany",
+    "Webhook",
     "gather",
     "read_key",
 ]

@@ -32,6 +32,7 @@ from lungline.client.sources import FileSource, FilmsSource, Source
 from lungline.client.submitting import Submittable, sort_out, type_of
 from lungline.client.transport import Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
+from lungline.client.webhooks import Webhooks
 from lungline.domain import ExportFormat, Scope
 
 PictureKind = Literal["film", "mask", "heatmap", "overlay"]
@@ -131,6 +132,7 @@ class LunglineClient:
         self._retry = retry or Retry()
         self._transport = Transport(url, self._retry, transport, key)
         self.models = Models(self._transport)
+        self.webhooks = Webhooks(self._transport)
         self._remembered = Remembered(state_dir)
         self._upload_above = upload_above
 
@@ -200,7 +202,7 @@ class LunglineClient:
 
     def changes(self, job_id: str) -> Iterator[Mapping[str, Any]]:
         """Yield films whose top label differs from that in the job it was made of, page by page."""
-        yield from self._pages(f"{_job_path(job_id)}/changes")
+        yield from self._transport.pages(f"{_job_path(job_id)}/changes")
 
     def change_counts(self, job_id: str) -> list[Mapping[str, Any]]:
         """Count films by their top label in the job that this was made of, and in this one.
@@ -343,7 +345,7 @@ class LunglineClient:
         """
         filters = {"status": status, "name": name, "from_job": from_job}
         filters["created_after"] = created_after
-        for wire in self._pages("/v1/jobs", **filters):
+        for wire in self._transport.pages("/v1/jobs", **filters):
             yield Job.from_wire(wire)
 
     def usage(self) -> Mapping[str, Any]:
@@ -357,7 +359,7 @@ class LunglineClient:
 
         One of the two must be given.
         """
-        yield from self._pages("/v1/items", external_id=external_id, study=study)
+        yield from self._transport.pages("/v1/items", external_id=external_id, study=study)
 
     def pause(self, job_id: str) -> Job:
         """Pause a job: films that wait are not read until it is resumed."""
@@ -406,16 +408,16 @@ class LunglineClient:
 
     def items(self, job_id: str, *, status: str | None = None) -> Iterator[Item]:
         """Yield a job's items with their findings, page by page."""
-        for wire in self._pages(f"{_job_path(job_id)}/items", status=status):
+        for wire in self._transport.pages(f"{_job_path(job_id)}/items", status=status):
             yield Item.from_wire(wire)
 
     def entries(self, job_id: str, *, outcome: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield what a job's archive holds and what became of each entry, page by page."""
-        yield from self._pages(f"{_job_path(job_id)}/entries", outcome=outcome)
+        yield from self._transport.pages(f"{_job_path(job_id)}/entries", outcome=outcome)
 
     def keys(self, *, tenant: str | None = None) -> Iterator[Mapping[str, Any]]:
         """Yield API keys, newest first, page by page; needs a key with the scope `admin`."""
-        yield from self._pages("/v1/keys", tenant=tenant)
+        yield from self._transport.pages("/v1/keys", tenant=tenant)
 
     def create_key(
         self,
@@ -443,13 +445,6 @@ class LunglineClient:
         if not key_id.isalnum():  # it becomes part of an address; a whole key does not get there
             raise InputUnusable("this is no id of a key: those have 32 hexadecimal digits")
         self._transport.delete(f"/v1/keys/{key_id}")
-
-    def _pages(self, path: str, **only: str | None) -> Iterator[Mapping[str, Any]]:
-        answer, link = self._transport.get_page(path, **only)
-        yield from answer["items"]
-        while link is not None:
-            answer, link = self._transport.get_page(link)
-            yield from answer["items"]
 
     def results(self, job_id: str, kind: ResultsFormat = "csv") -> Results:
         """A job's results in the order of submission: bytes as a context, rows, or a table."""

@@ -120,6 +120,14 @@ class Transport:
 
         return self._repeat(ask)
 
+    def pages(self, path: str, **parameters: str | int | None) -> Iterator[Mapping[str, Any]]:
+        """Yield what is in a list, page by page."""
+        answer, link = self.get_page(path, **parameters)
+        yield from answer["items"]
+        while link is not None:
+            answer, link = self.get_page(link)
+            yield from answer["items"]
+
     def post(
         self,
         path: str,
@@ -144,7 +152,10 @@ class Transport:
             query = _present(parameters or {})
             return self._json("POST", path, params=query, headers=headers, content=content)
 
-        return self._repeat(send) if repeat else send()
+        if repeat:
+            return self._repeat(send)
+        with self._connection_errors():
+            return send()
 
     def post_json(
         self,

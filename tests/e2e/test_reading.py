@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shutil
 import zipfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -122,29 +120,6 @@ def test_single_film_that_is_none_is_refused_with_its_code(stack: Up, tmp_path: 
     assert done.returncode == 2
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-
-
-def test_examples_of_the_python_client_run(
-    stack: Up, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Given demo films in `films`, if I run the examples of docs/client.md, I expect findings."""
-    shutil.copytree(DEMO_FILMS, tmp_path / "films")
-    monkeypatch.chdir(tmp_path)
-    text = (REPOSITORY / "docs" / "client.md").read_text(encoding="utf-8")
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    names: dict[str, object] = {}
-    # On a thread of its own: the browser's tests leave an event loop running on this one.
-    with ThreadPoolExecutor(1) as thread:
-        for block in blocks:
-            code = block.replace("http://127.0.0.1:8570", stack.url)
-            thread.submit(exec, code, names).result()
-
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "succeeded 24 of 24"
-    assert said[-2] == "24 films"
-    assert said[-1].startswith("job_not_found ")
-    assert (tmp_path / "overlay.png").read_bytes().startswith(b"\x89PNG")
-    assert len((tmp_path / "findings.csv").read_text().splitlines()) == 25
 
 
 def test_show_on_a_running_service(stack: Up, tmp_path: Path) -> None:

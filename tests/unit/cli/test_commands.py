@@ -26,7 +26,7 @@ PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 COMMANDS = (
     *("up", "submit", "watch", "status", "jobs", "results", "entries", "changes", "find", "show"),
     "retry",
-    *("pause", "resume", "change", "cancel", "delete", "keys", "demo", "doctor"),
+    *("pause", "resume", "change", "cancel", "delete", "keys", "webhooks", "demo", "doctor"),
 )
 
 Run = Callable[..., Result]
@@ -461,3 +461,71 @@ def test_submit_with_a_manifest_makes_one_job(run: Run, folder: Path, tmp_path: 
     assert (two.exit_code, neither.exit_code, both.exit_code) == (2, 2, 2)
     assert "a single archive" in two.stderr
     assert "either paths, or --prefix" in neither.stderr
+
+
+WEBHOOK = {"id": "9" * 32, "url": "https://hooks.example", "events": ["job.finished"]}
+DELIVERY = {
+    "id": "7" * 32,
+    "type": "job.finished",
+    "job_id": JOB_ID,
+    "status": "pending",
+    "attempts": 1,
+    "last_status": 500,
+    "last_error": "answered 500: a\n\x1b[2Jb",
+}
+
+
+def test_the_secret_of_a_webhook_alone_goes_to_standard_output(run: Run) -> None:
+    with scripted(Answer(WEBHOOK | {"secret": "whsec_x"}, 201)) as service:
+        result = run("webhooks", "add", WEBHOOK["url"], "--event", "job.finished", url=service.url)
+
+    assert (result.exit_code, result.stdout) == (0, "whsec_x\n")
+    assert WEBHOOK["id"] in result.stderr
+    assert json.loads(service.seen[0].body) == {"url": WEBHOOK["url"], "events": ["job.finished"]}
+
+
+def test_a_delivery_is_told_in_one_line_that_moves_no_cursor(run: Run) -> None:
+    with scripted(Answer({"items": [DELIVERY], "next": None})) as service:
+        result = run("webhooks", "deliveries", WEBHOOK["id"], url=service.url)
+
+    assert result.stdout == (
+        f"{DELIVERY['id']}  job.finished  pending, tried 1 time  job {JOB_ID}"
+        "  (answered 500: a ?[2Jb)\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "said"),
+    [
+        ("webhooks add https://a", WEBHOOK | {"secret": "s"}, WEBHOOK | {"secret": "s"}),
+        ("webhooks list", {"items": [WEBHOOK], "next": None}, WEBHOOK),
+        ("webhooks ping 9", DELIVERY, DELIVERY),
+        ("webhooks deliveries 9", {"items": [DELIVERY], "next": None}, DELIVERY),
+        ("webhooks redeliver 9 7", DELIVERY, DELIVERY),
+        ("webhooks rotate 9", WEBHOOK | {"secret": "s"}, WEBHOOK | {"secret": "s"}),
+        ("webhooks remove 9", {}, {"removed": "9"}),
+        ("models remove a@1", {}, {"removed": "a@1"}),
+        ("keys revoke 9", {}, {"revoked": "9"}),
+        (
+            "keys create",
+            {"id": "9", "key": "k", "tenant": "t", "scopes": ["read"]},
+            {"id": "9", "key": "k", "tenant": "t", "scopes": ["read"]},
+        ),
+    ],
+)
+def test_json_is_one_line(run: Run, command: str, answer: object, said: object) -> None:
+    with scripted(Answer(answer)) as service:
+        result = run(*command.split(), "--json", url=service.url)
+
+    assert result.exit_code == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    assert json.loads(line) == said
+
+
+def test_what_the_service_refuses_of_a_webhook_is_one_line(run: Run) -> None:
+    refused = problem(422, "address_refused", "only https")
+    with scripted(refused) as service:
+        result = run("webhooks", "add", "http://10.0.0.1", url=service.url)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1

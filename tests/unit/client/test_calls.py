@@ -22,6 +22,7 @@ from lungline.client import (
     Refused,
     Retry,
     ServiceError,
+    ServiceUnreachable,
     StillRunning,
     TooMany,
 )
@@ -239,3 +240,117 @@ def test_a_job_is_read_again_and_compared_also_under_asyncio() -> None:
             list(client.changes("../x"))
     assert json.loads(service.seen[0].body) == {"from_job": JOB_ID, "bundle": "b@2"}
     assert json.loads(again.seen[0].body) == {"from_job": JOB_ID}
+
+
+WEBHOOK_ID = "019ab3c1f2ea7d44bf5061728394a5b6"
+WEBHOOK = {"id": WEBHOOK_ID, "url": "https://hooks.example", "events": ["job.finished"]}
+DELIVERY = {
+    "id": "7" * 32,
+    "type": "ping",
+    "job_id": None,
+    "status": "failed",
+    "attempts": 2,
+    "last_status": 500,
+    "last_error": "answered 500: oh",
+}
+
+
+def test_webhooks_by_their_calls() -> None:
+    answers = [
+        Answer(WEBHOOK | {"secret": "whsec_x"}, 201),
+        Answer({"items": [WEBHOOK], "next": None}),
+        Answer(DELIVERY, 202),
+        Answer({"items": [DELIVERY], "next": None}),
+        Answer(DELIVERY, 202),
+        Answer(WEBHOOK | {"secret": "whsec_y"}),
+        Answer(b"", 204),
+    ]
+    with scripted(*answers) as service, LunglineClient(service.url, retry=ONCE) as client:
+        made = client.webhooks.add("https://hooks.example", ["job.finished"])
+        (listed,) = client.webhooks.all()
+        client.webhooks.ping(made.id)
+        (told,) = client.webhooks.deliveries(made.id)
+        client.webhooks.redeliver(made.id, told.id)
+        rotated = client.webhooks.rotate(made.id)
+        client.webhooks.remove(made.id)
+
+    assert (made.secret, listed.secret, rotated.secret) == ("whsec_x", None, "whsec_y")
+    assert (told.status, told.attempts, told.last_error) == ("failed", 2, "answered 500: oh")
+    base = f"/v1/webhooks/{WEBHOOK_ID}"
+    assert [(seen.method, seen.path) for seen in service.seen] == [
+        ("POST", "/v1/webhooks"),
+        ("GET", "/v1/webhooks"),
+        ("POST", f"{base}/ping"),
+        ("GET", f"{base}/deliveries"),
+        ("POST", f"{base}/deliveries/{told.id}/redeliver"),
+        ("POST", f"{base}/rotate"),
+        ("DELETE", base),
+    ]
+
+
+def test_a_secret_that_was_told_to_nobody_is_not_asked_for_again() -> None:
+    with scripted(Answer(status=0)) as service, LunglineClient(service.url) as client:
+        for call in (lambda: client.webhooks.add("https://a"), lambda: client.webhooks.rotate("a")):
+            with pytest.raises(ServiceUnreachable):
+                call()
+    assert len(service.seen) == 2
+
+
+@pytest.mark.parametrize("given", ["", "../keys", "a/b", "a?b"])
+def test_what_is_no_id_of_a_webhook_gets_nowhere(given: str) -> None:
+    with scripted(Answer({})) as service, LunglineClient(service.url) as client:
+        with pytest.raises(InputUnusable):
+            client.webhooks.get(given)
+        with pytest.raises(InputUnusable):
+            client.webhooks.redeliver(WEBHOOK_ID, given)
+    assert service.seen == []
+
+
+def test_models_and_webhooks_are_awaited_too(tmp_path: Path) -> None:
+    model = {"key": "a@1", "name": "a"}
+    page = {"items": [WEBHOOK], "next": None}
+    log = {"items": [DELIVERY], "next": None}
+    created = WEBHOOK | {"secret": "whsec_x"}
+    archive = tmp_path / "bundle.zip"
+    archive.write_bytes(b"PK\3\4")
+
+    async def ask(url: str) -> list[object]:
+        async with AsyncLunglineClient(url) as client:
+            models, webhooks = client.models, client.webhooks
+            said: list[object] = [
+                await models.all(),
+                await models.get("a"),
+                await models.add(archive),
+                await models.activate("a@1", default=True),
+                await models.remove("a@1"),
+                (await webhooks.add("https://hooks.example")).secret,
+                [each.id async for each in webhooks.all()],
+                (await webhooks.get(WEBHOOK_ID)).url,
+                (await webhooks.ping(WEBHOOK_ID)).type,
+                [each.status async for each in webhooks.deliveries(WEBHOOK_ID)],
+                (await webhooks.redeliver(WEBHOOK_ID, "7" * 32)).id,
+                (await webhooks.rotate(WEBHOOK_ID)).secret,
+                await webhooks.remove(WEBHOOK_ID),
+            ]
+            return said
+
+    answers = [
+        *(Answer({"items": [model]}), Answer(model), Answer(model, 201), Answer(model)),
+        *(Answer(b"", 204), Answer(created, 201), Answer(page), Answer(WEBHOOK)),
+        *(Answer(DELIVERY, 202), Answer(log), Answer(DELIVERY, 202), Answer(created)),
+        Answer(b"", 204),
+    ]
+    with scripted(*answers) as service:
+        said = asyncio.run(ask(service.url))
+    assert said == [
+        *([model], model, model, model, None),
+        *("whsec_x", [WEBHOOK_ID], "https://hooks.example", "ping", ["failed"]),
+        *("7" * 32, "whsec_x", None),
+    ]
+
+
+def test_the_client_of_asyncio_has_all_calls() -> None:
+    """What goes by bytes and callbacks stays with the other: results, and the two of submit."""
+    kept = {"url", "close", "results", "submit_films", "submit_archive"}
+    calls = {name for name in dir(LunglineClient) if not name.startswith("_")}
+    assert calls - kept <= set(dir(AsyncLunglineClient))
