@@ -224,3 +224,20 @@ def test_a_job_without_a_film_gives_none(make: Make) -> None:
     job = desk.job(again)
     assert (job.status, job.error_code) == (JobStatus.FAILED, "archive_empty")
     assert job.entries_ignored == 1
+
+
+def test_no_more_films_wait_than_the_tenant_may_have(make: Make) -> None:
+    parts, desk = make(expand_slice=2, batch_size=2, quota_queued_films=3)
+    source = desk.submit([films.jpeg(number) for number in range(7)])
+    read_all(parts)
+    again = desk.submit_again(source)
+
+    assert expand_archive(parts)
+    assert desk.job(again).queued == 4  # a slice is not cut
+    assert not expand_archive(parts)
+    read_all(parts)
+    while expand_archive(parts):
+        read_all(parts)
+
+    job = desk.job(again)
+    assert (job.status, job.succeeded) == (JobStatus.SUCCEEDED, 7)
