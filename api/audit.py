@@ -23,8 +23,9 @@ View = TypeVar("View", bound=Callable[..., Any])
 _DECLARED = "lungline_audited"
 _NOTHING_DONE = 300  # an error, or an answer that the client has already
 
+_REPEATED = frozenset({Action.RESULTS_READ, Action.EXPORT_READ})
 _READS_PER_MINUTE = 1
-"""Of the same job by the same key: a page that follows a job reads it every second."""
+"""Of the same target by the same key: a page that follows a job reads it every second."""
 
 log = get_logger("api.audit")
 
@@ -44,6 +45,11 @@ def audit_target(target: str) -> None:
     g.audit_target = target
 
 
+def not_audited() -> None:
+    """Let no event tell of this request: it got nothing of what is told of."""
+    g.audit_nothing = True
+
+
 def register_audit(app: Flask) -> None:
     """Write the events."""
     reads = Rates(_READS_PER_MINUTE)
@@ -58,7 +64,8 @@ def register_audit(app: Flask) -> None:
 
     def record(response: Response) -> Response:
         asked: Asked | None = g.get("asked")
-        if asked is not None and not asked.told and response.status_code < _NOTHING_DONE:
+        done = response.status_code < _NOTHING_DONE and "audit_nothing" not in g
+        if asked is not None and not asked.told and done:
             _record(asked, reads)
         return response
 
@@ -71,7 +78,7 @@ def _record(asked: Asked, reads: Rates) -> None:
     (in_address, *_) = [*(request.view_args or {}).values(), None]
     target = g.get("audit_target", in_address)
     reader = repr((asked.tenant, asked.key_id, target))
-    if asked.action is Action.RESULTS_READ and reads.take(reader):
+    if asked.action in _REPEATED and reads.take(reader):
         return
     try:
         parts().repository.audit.record(asked, target)

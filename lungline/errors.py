@@ -519,6 +519,13 @@ class TooManyOpenJobs(QuotaExceeded):
     title = "The tenant has too many open jobs"
 
 
+class TooManyOpenExports(QuotaExceeded):
+    """As many exports of the tenant as may wait do."""
+
+    code = "too_many_open_exports"
+    title = "The tenant has too many open exports"
+
+
 class TooManyQueuedFilms(QuotaExceeded):
     """As many films of the tenant as may wait do."""
 

@@ -202,6 +202,9 @@ class Settings(BaseSettings):
 
     # What one tenant may have at a time, and when nobody may send more.
     quota_open_jobs: int = Field(1_000, gt=0, description="Most open jobs of a tenant.")
+    quota_open_exports: int = Field(
+        20, gt=0, description="Most exports of a tenant that wait or are being made."
+    )
     quota_queued_films: int = Field(
         1_000_000,
         gt=0,

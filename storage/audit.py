@@ -24,6 +24,8 @@ class Action(StrEnum):
     JOB_SUBMITTED = "job.submitted"
     JOB_DELETED = "job.deleted"
     RESULTS_READ = "results.read"
+    EXPORT_ASKED = "export.asked"
+    EXPORT_READ = "export.read"
     UPLOAD_DELETED = "upload.deleted"
     EXPORT_DELETED = "export.deleted"
     KEY_CREATED = "key.created"

@@ -15,12 +15,26 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from sqlalchemy.orm import aliased
 
 from lungline.domain import ExportFormat, ExportStatus, new_id
-from lungline.errors import EXPORT_CODES, ExportNotFound, InvalidParameter, JobNotFound, WrongState
+from lungline.errors import (
+    EXPORT_CODES,
+    ExportNotFound,
+    InvalidParameter,
+    JobNotFound,
+    TooManyOpenExports,
+    WrongState,
+)
 from storage import transitions
 from storage.audit import tell
 from storage.columns import AnyRow
 from storage.database import Database
-from storage.models import EXPORT_DELETING, EXPORT_QUEUED, EXPORT_RUNNING, ExportRow, JobRow
+from storage.models import (
+    EXPORT_DELETING,
+    EXPORT_QUEUED,
+    EXPORT_RUNNING,
+    ExportRow,
+    JobRow,
+    TenantRow,
+)
 from storage.pages import Page, make_page
 
 REMOVED_AT_ONCE = 50
@@ -92,7 +106,14 @@ class Exports:
         """Keep the database."""
         self._database = database
 
-    def create(self, tenant: str, job_id: str, form: ExportFormat, seconds: float) -> Export:
+    def create(
+        self,
+        tenant: str,
+        job_id: str,
+        form: ExportFormat,
+        seconds: float,
+        most_open: int | None = None,
+    ) -> Export:
         """Ask for an export, or get the one that there is of the job as it stands.
 
         Args:
@@ -100,8 +121,11 @@ class Exports:
             job_id: Which job.
             form: How the results are written.
             seconds: How long the export may wait and be made.
+            most_open: How many exports of the tenant may wait or be made at a time;
+                None: any number.
 
         Raises:
+            TooManyOpenExports: There are as many.
             JobNotFound: There is no such job.
             WrongState: It has not ended.
             InvalidParameter: It has too many items for a zip of pictures.
@@ -124,9 +148,12 @@ class Exports:
                     f"format: a job of more than {MOST_PICTURES:,} items has no zip of all its "
                     "pictures. Take them from /v1/jobs/{id}/pictures, which makes several."
                 )
-            return self._known(connection, job_id, job.finished_at, form) or self._insert(
-                connection, tenant, job_id, job, form, seconds
-            )
+            known = self._known(connection, job_id, job.finished_at, form)
+            if known is not None:
+                return known
+            if most_open is not None:
+                self._check_open(connection, tenant, most_open)
+            return self._insert(connection, tenant, job_id, job, form, seconds)
 
         return self.get(tenant, self._database.run(work))
 
@@ -372,6 +399,21 @@ class Exports:
             ExportRow.expires_at > self._database.now(),
         )
         return connection.execute(query.limit(1)).scalar_one_or_none()
+
+    def _check_open(self, connection: Connection, tenant: str, most: int) -> None:
+        # The lock keeps two requests from counting at once.
+        mine = select(TenantRow.id).where(TenantRow.id == tenant)
+        connection.execute(mine.with_for_update())
+        count = select(func.count()).where(
+            ExportRow.tenant == tenant,
+            ExportRow.status.in_((ExportStatus.QUEUED, ExportStatus.RUNNING)),
+            ExportRow.expires_at > self._database.now(),
+        )
+        if connection.execute(count).scalar_one() >= most:
+            raise TooManyOpenExports(
+                f"A tenant may have {most:,} exports waiting or being made at a time. Wait until "
+                "one is made, or cancel one."
+            )
 
     def _insert(
         self,

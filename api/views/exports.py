@@ -13,7 +13,7 @@ from apiflask.validators import OneOf
 from flask import Response, request
 
 from api.access import needs, open_to_all
-from api.audit import audited
+from api.audit import audit_target, audited, not_audited
 from api.conditional import Answer
 from api.context import checked_export_id, checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import Answers, problems
@@ -33,6 +33,7 @@ from lungline.errors import (
     ObjectNotFound,
     StorageFull,
     StoreUnavailable,
+    TooManyOpenExports,
     WrongState,
 )
 from lungline.telemetry import get_logger
@@ -130,12 +131,19 @@ class ExportsQuery(PageQuery):
 
 @exports.post("/jobs/<job_id>/exports")
 @needs(Scope.READ)
+@audited(Action.EXPORT_ASKED)
 @exports.input(NewExport, location="json", arg_name="new")
 @exports.output(Export, status_code=202, description="The export, made already or to be made.")
 @exports.doc(
     operation_id="createExport",
     responses=problems(
-        ClientError, JobNotFound, WrongState, InvalidParameter, CrossSite, StorageFull
+        ClientError,
+        JobNotFound,
+        WrongState,
+        InvalidParameter,
+        CrossSite,
+        StorageFull,
+        TooManyOpenExports,
     ),
 )
 def create_export(job_id: str, new: dict[str, Any]) -> Answer:
@@ -148,8 +156,13 @@ def create_export(job_id: str, new: dict[str, Any]) -> Answer:
     here.space.check()
     form = ExportFormat(new["format"])
     export = here.repository.exports.create(
-        tenant(), checked_job_id(job_id), form, here.settings.export_seconds
+        tenant(),
+        checked_job_id(job_id),
+        form,
+        here.settings.export_seconds,
+        here.settings.quota_open_exports,
     )
+    audit_target(export.id)
     if export.status is ExportStatus.QUEUED:
         here.doorbell.export_waits()
         log.info("export asked for", export_id=export.id, job_id=export.job_id, format=form)
@@ -175,11 +188,15 @@ def list_exports(query: dict[str, Any]) -> Answer | Response:
 
 @exports.get("/exports/<export_id>")
 @needs(Scope.READ)
+@audited(Action.EXPORT_READ)
 @exports.output(Export)
 @exports.doc(operation_id="getExport", responses=problems(ExportNotFound, StoreUnavailable))
 def get_export(export_id: str) -> Answer:
     """Show how far an export is and, once it is made, the link to its bytes."""
-    return _answer(parts().repository.exports.get(tenant(), checked_export_id(export_id)), 200, {})
+    export = parts().repository.exports.get(tenant(), checked_export_id(export_id))
+    if export.status is not ExportStatus.SUCCEEDED:
+        not_audited()  # who has the link has the bytes, maybe from the store itself
+    return _answer(export, 200, {})
 
 
 @exports.post("/exports/<export_id>/cancel")

@@ -14,6 +14,8 @@ from storage.events import EventType
 from tests.factories import films
 from tests.factories.keyed import bearer
 from tests.factories.services import Service, form, service
+from tests.factories.work import exporter
+from workers.export import export_results
 
 
 @pytest.fixture
@@ -58,6 +60,25 @@ def test_each_thing_done_leaves_an_event(api: Service) -> None:
     assert found[-1]["request_id"] == sent.headers["X-Request-Id"]
     assert events(api, admin, "?tenant=ward") == found[2:]
     assert events(api, admin, f"?limit=2&cursor={found[3]['id']}") == found[4:6]
+
+
+def test_exports_leave_events_once_they_are_asked_for_and_given(api: Service) -> None:
+    admin, ward = bearer(api, Scope.ADMIN), bearer(api)
+    sent = api.client.post("/v1/jobs", **form(("a.jpg", films.jpeg(1))), headers=ward)
+    job = sent.get_json()["id"]
+    api.read_all()
+    asked = api.client.post(f"/v1/jobs/{job}/exports", json={"format": "csv"}, headers=ward)
+    export = asked.get_json()["id"]
+    assert api.client.get(f"/v1/exports/{export}", headers=ward).status_code == 200  # waits
+    with exporter(api.parts.settings) as worker:
+        assert export_results(worker)
+    for _ in range(2):
+        assert api.client.get(f"/v1/exports/{export}", headers=ward).get_json()["url"]
+
+    found = [(event["action"], event["target"]) for event in events(api, admin)]
+
+    told = [("export.read", export), ("export.asked", export), ("job.submitted", job)]
+    assert found == told  # the reading once a minute
 
 
 def test_what_is_refused_leaves_none(api: Service) -> None:
@@ -107,6 +128,7 @@ def test_webhooks_and_exports_leave_events(api: Service) -> None:
         ("webhook.rotated", hook),
         ("webhook.deleted", hook),
         ("job.submitted", job["id"]),
+        ("export.asked", export["id"]),
         ("export.deleted", export["id"]),
     ]
 

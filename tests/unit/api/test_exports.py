@@ -124,3 +124,20 @@ def test_what_cannot_be_exported(api: Service, job: dict[str, Any]) -> None:
     assert code(waiting["links"]["self"], format="csv") == "wrong_state"
     assert code(job["links"]["self"], format="xlsx") == "invalid_parameter"
     assert code("/v1/jobs/" + "0" * 32, format="csv") == "job_not_found"
+
+
+def test_a_tenant_has_so_many_open_exports(tmp_path: Path) -> None:
+    with service(tmp_path, quota_open_exports=2) as api:
+        job = api.job(("a.jpg", films.jpeg(1)))
+        api.read_all()
+        first = ask(api, job, "csv")
+        ask(api, job, "ndjson")
+        exports = f"{job['links']['self']}/exports"
+
+        refused = api.client.post(exports, json={"format": "parquet"})
+
+        assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_open_exports")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert ask(api, job, "csv")["id"] == first["id"]  # there already
+        api.client.post(first["links"]["cancel"])
+        ask(api, job, "parquet")
