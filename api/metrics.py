@@ -56,13 +56,18 @@ class QueueCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges, and what retention has removed."""
         up = GaugeMetricFamily("lungline_part_up", "Whether a part answers.", labels=["part"])
-        for part, metrics in (("database", self._database), ("broker", self._broker)):
+        for part, metrics in (
+            ("database", self._database),
+            ("broker", self._broker),
+            ("store", self._store),
+        ):
             try:
                 yield from metrics()
                 up.add_metric([part], 1)
             except LunglineError:
                 up.add_metric([part], 0)
         yield up
+        yield self._disks()
 
     def describe(self) -> Iterator[Metric]:
         """Name nothing: registering must not touch the parts."""
@@ -75,6 +80,14 @@ class QueueCollector(Collector):
         oldest = GaugeMetricFamily(
             "lungline_oldest_queued_seconds", "Age of the oldest job with films that wait."
         )
+        idle = GaugeMetricFamily(
+            "lungline_reading_idle_seconds", "For how long films have waited and nobody has read."
+        )
+        leases = GaugeMetricFamily(
+            "lungline_leases_expired", "Films whose worker is gone, not yet taken from it."
+        )
+        idle.add_metric([], overview.idle_seconds)
+        leases.add_metric([], overview.expired_leases)
         for status, count in overview.jobs.items():
             jobs.add_metric([status], count)
         for status, count in overview.items.items():
@@ -85,7 +98,21 @@ class QueueCollector(Collector):
         )
         for kind, count in self._parts.repository.retention.removed().items():
             removed.add_metric([kind], count)
-        return [jobs, items, oldest, removed]
+        return [jobs, items, oldest, idle, leases, removed]
+
+    def _store(self) -> list[Metric]:
+        self._parts.store.check()
+        return []
+
+    def _disks(self) -> GaugeMetricFamily:
+        free = GaugeMetricFamily(
+            "lungline_disk_free_bytes",
+            "Free on the disks of the local store and of SQLite, in bytes.",
+            labels=["disk"],
+        )
+        for disk, count in self._parts.space.free().items():
+            free.add_metric([disk], count)
+        return free
 
     def _broker(self) -> list[Metric]:
         ready = GaugeMetricFamily(

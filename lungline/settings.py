@@ -272,6 +272,12 @@ class Settings(BaseSettings):
         1.0, gt=0, description="Longest wait for the broker when a permit is sent."
     )
     sweep_interval_seconds: float = Field(2.0, gt=0, description="How often the repair runs.")
+    stall_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="A worker that moves no more, or takes nothing while permits wait, for so long "
+        "is ended, so that what supervises it starts it again; 0: never.",
+    )
     expand_slice: int = Field(
         64, ge=1, le=2000, description="Archive entries committed in one transaction."
     )

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from lungline.domain import ItemStatus, JobStatus
 from storage.database import Database
-from storage.models import JOB_RUNNABLE, JobRow
+from storage.models import ITEM_RUNNING, JOB_RUNNABLE, ItemRow, JobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +19,16 @@ class QueueState:
         jobs: Number of jobs by status; every status is there.
         items: Number of films by status; every status is there.
         oldest_queued_seconds: Age of the oldest job with films that wait; 0 when none waits.
+        idle_seconds: For how long films have waited and nobody has read any; 0 while somebody reads
+            or none waits.
+        expired_leases: Films whose worker stopped renewing, not yet taken from it.
     """
 
     jobs: dict[str, int]
     items: dict[str, int]
     oldest_queued_seconds: float
+    idle_seconds: float
+    expired_leases: int
 
 
 class Overview:
@@ -44,13 +49,30 @@ class Overview:
             JobRow.status, func.count(), *(func.sum(counter) for counter in counters)
         ).group_by(JobRow.status)
         oldest = select(self._database.now() - func.min(JobRow.created_at)).where(JOB_RUNNABLE)
+        latest = func.max(func.coalesce(JobRow.last_read_at, JobRow.created_at))
+        idle = select(self._database.now() - latest).where(JOB_RUNNABLE)
+        expired = (
+            select(func.count())
+            .select_from(ItemRow)
+            .where(ITEM_RUNNING, ItemRow.lease_expires_at < self._database.now())
+        )
         with self._database.read() as connection:
             rows = connection.execute(by_status).all()
             age = connection.execute(oldest).scalar_one()
+            since = connection.execute(idle).scalar_one()
+            leases = connection.execute(expired).scalar_one()
         jobs = {status.value: 0 for status in JobStatus}
         items = {status.value: 0 for status in ItemStatus}
         for status, count, *sums in rows:
             jobs[str(status)] += count
             for item_status, films in zip(ItemStatus, sums, strict=True):
                 items[item_status.value] += int(films)
-        return QueueState(jobs, items, max(0.0, float(age or 0.0)))
+        if items[ItemStatus.RUNNING]:
+            since = 0.0
+        return QueueState(
+            jobs,
+            items,
+            oldest_queued_seconds=max(0.0, float(age or 0.0)),
+            idle_seconds=max(0.0, float(since or 0.0)),
+            expired_leases=leases,
+        )

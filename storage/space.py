@@ -37,15 +37,23 @@ class Space:
         Raises:
             StorageFull: Less than `LUNGLINE_MIN_FREE_BYTES` would be left on a disk.
         """
-        for what, folder in self._folders.items():
-            if (
-                self._least
-                and shutil.disk_usage(_existing(folder)).free - coming_bytes < self._least
-            ):
+        for what, free in self.free().items() if self._least else ():
+            if free - coming_bytes < self._least:
                 raise StorageFull(
                     f"The disk of the {what} is nearly full: less than {self._least:,} bytes would "
                     "be left. Nothing is taken until its operator makes room."
                 )
+
+    def free(self) -> dict[str, int]:
+        """Tell how many bytes are free on the disk of the object store, and of the database.
+
+        Returns:
+            By what lies there; nothing for S3 and PostgreSQL, of which nobody can know.
+        """
+        return {
+            what: shutil.disk_usage(_existing(folder)).free
+            for what, folder in self._folders.items()
+        }
 
 
 def _existing(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from workers.crew import Crew
 from workers.fetching import fetch_bundle
 from workers.parts import Parts
 from workers.ready import ReadyFile
+from workers.watch import Watch
 
 log = get_logger(__name__)
 
@@ -35,6 +36,7 @@ class Child:
         The mark that this child holds work is set before it looks whether to stop, and the parent
         says "stop" before it looks who holds work: none can miss the other.
         """
+        self._crew.take(self._slot)
         with self._hold:
             if not self._crew.stopping:
                 work(self.parts)
@@ -91,11 +93,14 @@ _current: Child | None = None
 def start(crew: Crew, slot: int, queue: Queue, parts: Parts) -> None:
     """Become the child in `slot` that works on `queue`; called once, right after the fork."""
     global _current
+    crew.arrive(slot)
     _current = Child(crew, slot, parts)
     _current.take_over()
     if queue is Queue.ANALYZE:
         _limit_memory(parts.settings)
         _current.load()
+    if parts.settings.stall_seconds:
+        Watch(crew, slot, lambda: parts.permits.ready(queue), parts.settings.stall_seconds).start()
 
 
 def _limit_memory(settings: Settings) -> None:

@@ -1,8 +1,7 @@
-"""Celery's consumer with a reconnect that never waits long."""
+"""Celery's consumer with a reconnect that never waits long, and a beat that tells that it moves."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from celery.worker.consumer import Consumer as CeleryConsumer
@@ -21,10 +20,30 @@ class Consumer(CeleryConsumer):
 
     def ensure_connected(self, conn: Any) -> Any:
         """Connect, trying again until it works or the worker is told to stop."""
-        conn.ensure_connection = partial(
-            conn.ensure_connection,
-            interval_start=RECONNECT_START,
-            interval_step=RECONNECT_STEP,
-            interval_max=RECONNECT_MOST,
-        )
+        ensure = conn.ensure_connection
+
+        def ensure_beating(errback: Any, *tries: Any, callback: Any) -> Any:
+            def beat() -> None:
+                self._beat()
+                callback()
+
+            return ensure(
+                errback,
+                *tries,
+                callback=beat,
+                interval_start=RECONNECT_START,
+                interval_step=RECONNECT_STEP,
+                interval_max=RECONNECT_MOST,
+            )
+
+        conn.ensure_connection = ensure_beating
         return super().ensure_connected(conn)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Beat for as long as the loop runs on this connection."""
+        super().register_with_event_loop(hub)
+        if every := self.controller.overseer.every:
+            hub.timer.call_repeatedly(every, self._beat)
+
+    def _beat(self) -> None:
+        self.controller.overseer.look()

@@ -11,6 +11,9 @@ import time
 from types import TracebackType
 
 _CELL = struct.Struct("=i")
+_STOP, _PARENT_BEATS, _OF_ALL = range(3)  # cells of the crew; behind them those of each slot
+_PID, _HOLDER, _BEATS, _TAKEN, _OF_SLOT = range(5)
+_MOST = 0x7FFFFFFF
 
 
 class Crew:
@@ -20,6 +23,10 @@ class Crew:
     replacement into the same slot, and whatever is held under the slot's worker id was held by
     the dead one. The board that tells who is busy is memory shared by a fork: one cell for
     "stop", then one for each slot with the id of the process that holds work there, or 0.
+
+    Beside that it has counts by which each sees that the others move (`workers.watch`): beats of
+    the parent and of each child, and the permits that each child took. They only ever grow, from 1
+    on; 0 says that nothing is known yet.
     """
 
     def __init__(self, slots: int) -> None:
@@ -31,7 +38,7 @@ class Crew:
         self.slots = slots
         self.parent = os.getpid()
         self.name = f"{socket.gethostname()}-{self.parent}-{time.time_ns() // 1_000_000:x}"
-        self._board = mmap.mmap(-1, _CELL.size * (slots + 1))
+        self._board = mmap.mmap(-1, _CELL.size * (_OF_ALL + _OF_SLOT * slots))
 
     def worker_id(self, slot: int) -> str:
         """The name under which the child in `slot` claims."""
@@ -40,15 +47,15 @@ class Crew:
     @property
     def stopping(self) -> bool:
         """Whether children should finish what they hold and take nothing more."""
-        return self._get(0) != 0
+        return self._get(_STOP) != 0
 
     def stop(self) -> None:
         """Tell the children to take nothing more."""
-        self._set(0, 1)
+        self._set(_STOP, 1)
 
     def holder(self, slot: int) -> int:
         """The id of the process that holds work in `slot`, dead or alive; 0 for none."""
-        return self._get(slot + 1)
+        return self._get(_cell(slot, _HOLDER))
 
     def busy(self) -> list[int]:
         """The slots in which a process holds work."""
@@ -56,11 +63,43 @@ class Crew:
 
     def clear(self, slot: int) -> None:
         """Forget that a process held work in `slot`."""
-        self._set(slot + 1, 0)
+        self._set(_cell(slot, _HOLDER), 0)
 
     def mark(self, slot: int) -> None:
         """Remember that this process holds work in `slot`."""
-        self._set(slot + 1, os.getpid())
+        self._set(_cell(slot, _HOLDER), os.getpid())
+
+    def beat(self, slot: int | None = None) -> None:
+        """Say that the child in `slot` moves, or, for None, that the parent does."""
+        self._grow(_PARENT_BEATS if slot is None else _cell(slot, _BEATS))
+
+    def beats(self, slot: int | None = None) -> int:
+        """How often the child in `slot`, or the parent, has said that it moves."""
+        return self._get(_PARENT_BEATS if slot is None else _cell(slot, _BEATS))
+
+    def arrive(self, slot: int) -> None:
+        """Say that this process is now the child in `slot`; it does not beat yet."""
+        self._set(_cell(slot, _BEATS), 0)
+        self._set(_cell(slot, _PID), os.getpid())
+
+    def child(self, slot: int) -> int:
+        """The process id of the child in `slot`, dead or alive; 0 for none."""
+        return self._get(_cell(slot, _PID))
+
+    def forget_beats(self, slot: int) -> None:
+        """Expect no beat of the child in `slot`: it is being ended."""
+        self._set(_cell(slot, _BEATS), 0)
+
+    def take(self, slot: int) -> None:
+        """Count a permit that reached the child in `slot`."""
+        self._grow(_cell(slot, _TAKEN))
+
+    def taken(self, slot: int) -> int:
+        """How many permits have reached the children in `slot`."""
+        return self._get(_cell(slot, _TAKEN))
+
+    def _grow(self, cell: int) -> None:
+        self._set(cell, self._get(cell) % _MOST + 1)
 
     def _get(self, cell: int) -> int:
         value: int = _CELL.unpack_from(self._board, cell * _CELL.size)[0]
@@ -68,6 +107,10 @@ class Crew:
 
     def _set(self, cell: int, value: int) -> None:
         _CELL.pack_into(self._board, cell * _CELL.size, value)
+
+
+def _cell(slot: int, which: int) -> int:
+    return _OF_ALL + _OF_SLOT * slot + which
 
 
 class Hold:

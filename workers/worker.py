@@ -30,6 +30,7 @@ from workers.app import app
 from workers.crew import Crew, Hold
 from workers.parts import build_parts
 from workers.ready import ReadyFile, clear_stale
+from workers.watch import Overseer
 
 log = get_logger(__name__)
 
@@ -48,6 +49,7 @@ class Worker(CeleryWorker):
     """
 
     crew: Crew
+    overseer: Overseer
 
     def wait_for_soft_shutdown(self) -> None:
         """Let the children finish what they hold; then make them drop it; then kill them."""
@@ -122,6 +124,7 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
         quiet=True,
     )
     worker.crew = crew
+    worker.overseer = Overseer(crew, settings)
     try:
         worker.start()
     finally:

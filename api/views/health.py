@@ -12,7 +12,7 @@ from api.access import open_to_all
 from api.context import parts
 from api.documented import Answers, problems
 from api.problems import problem
-from lungline.errors import LunglineError, PartUnavailable
+from lungline.errors import DatabaseUnavailable, LunglineError, PartUnavailable
 from lungline.queueing import Queue
 
 health = APIBlueprint("health", __name__, tag="Operations")
@@ -21,7 +21,7 @@ _STATE = {"application/json": {"schema": {"$ref": "#/components/schemas/Health"}
 _HEALTH: Answers = {200: {"description": "The process answers.", "content": _STATE}}
 _READINESS: Answers = {
     200: {
-        "description": "Submissions are taken; `degraded` while the broker is down.",
+        "description": "Submissions are taken; `degraded`: without the broker or a reader.",
         "content": _STATE,
     },
     **problems(PartUnavailable),
@@ -42,13 +42,14 @@ def healthz() -> Response:
 def readyz() -> Response:
     """Say whether submissions are taken, and which part is down.
 
-    Without the broker jobs are taken and wait, so that alone is only `degraded`.
+    Without the broker, or while nobody reads although films wait, jobs are taken and wait, so that
+    alone is only `degraded`.
     """
     states = part_states()
     if "down" in (states["database"], states["store"], states["space"]):
         down = ", ".join(name for name, state in states.items() if state == "down")
         return problem(PartUnavailable(f"Not answering: {down}."), parts=states)
-    status = "degraded" if states["broker"] == "down" else "ready"
+    status = "degraded" if "down" in states.values() else "ready"
     return jsonify({"status": status, "parts": states})
 
 
@@ -64,7 +65,23 @@ def _checks() -> dict[str, Callable[[], Any]]:
         "store": here.store.check,
         "space": here.space.check,
         "broker": lambda: here.permits.ready(Queue.ANALYZE),
+        "workers": _readers,
     }
+
+
+def _readers() -> None:
+    """Look whether films that wait are read by anybody, on whatever machine.
+
+    Raises:
+        PartUnavailable: Nobody has read any for `LUNGLINE_STALL_SECONDS` (or a minute).
+    """
+    here = parts()
+    try:
+        idle = here.overview.read().idle_seconds
+    except DatabaseUnavailable:  # told by itself; of the readers nothing is known
+        return
+    if idle > (here.settings.stall_seconds or 60.0):
+        raise PartUnavailable("Nobody reads the films that wait.")
 
 
 def _state(check: Callable[[], Any]) -> str:

@@ -33,9 +33,9 @@ class Readiness:
         missing = []
         if (loaded := self.loaded()) < self._children:
             missing.append(f"models ({loaded} of {self._children} loaded)")
-        if (state := self._state()) is None:
+        if (parts := self._parts()) is None:
             missing.append("the API")
-        elif state != "ready":  # it takes films without a broker too, but nobody would read them
+        elif parts["broker"] != "ok":  # it takes films without, but nobody would read them
             missing.append("the API's connection to the broker")
         return missing
 
@@ -43,10 +43,10 @@ class Readiness:
         """Close the connection to the API."""
         self._http.close()
 
-    def _state(self) -> str | None:
-        """What the API says of itself; None while it takes no films."""
+    def _parts(self) -> dict[str, str] | None:
+        """What the API says of its parts; None while it takes no films."""
         try:
             answer = self._http.get("/readyz")
-            return str(answer.json()["status"]) if answer.is_success else None
+            return dict(answer.json()["parts"]) if answer.is_success else None
         except (httpx.HTTPError, ValueError, KeyError):
             return None

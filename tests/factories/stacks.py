@@ -21,12 +21,12 @@ listener.setblocking(True)
 while True:
     connection, _ = listener.accept()
     connection.recv(4096)
-    body = b'{"status": "ready"}'
+    body = b'{"status": "ready", "parts": {"broker": "ok"}}'
     head = b"HTTP/1.1 200 OK\\r\\nConnection: close\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
     connection.sendall(head + body)
     connection.close()
 """
-DEGRADED_API = API.replace('"ready"', '"degraded"')
+DEGRADED_API = API.replace('"ready"', '"degraded"').replace('"ok"', '"down"')
 
 # Says that it has loaded, starts a child as prefork does, and appends its name when told to stop.
 WORKER = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,8 +36,29 @@ def test_without_a_broker_it_is_degraded_but_ready(api: Service) -> None:
     assert answer.status_code == 200
     assert answer.get_json() == {
         "status": "degraded",
-        "parts": {"database": "ok", "store": "ok", "space": "ok", "broker": "down"},
+        "parts": {
+            "database": "ok",
+            "store": "ok",
+            "space": "ok",
+            "broker": "down",
+            "workers": "ok",
+        },
     }
+
+
+def test_films_that_nobody_reads_are_told(tmp_path: Path) -> None:
+    with service(tmp_path, stall_seconds=0.2) as api:
+        api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)))
+        time.sleep(0.3)
+        assert api.client.get("/readyz").get_json()["parts"]["workers"] == "down"
+        assert samples(api)["lungline_reading_idle_seconds",] > 0.2
+
+        claims = api.parts.repository.claims
+        assert claims.claim("w1", limit=1, lease_seconds=0.01, hard_seconds=60)
+        time.sleep(0.05)
+        assert api.client.get("/readyz").get_json()["parts"]["workers"] == "ok"
+        assert samples(api)["lungline_reading_idle_seconds",] == 0
+        assert samples(api)["lungline_leases_expired",] == 1
 
 
 def test_without_a_store_it_is_not_ready(tmp_path: Path) -> None:
@@ -55,6 +77,7 @@ def test_without_a_database_it_is_not_ready(tmp_path: Path) -> None:
         answer = api.client.get("/readyz")
         assert answer.status_code == 503
         assert answer.get_json()["parts"]["database"] == "down"
+        assert "workers" not in answer.get_json()["detail"]
         found = samples(api)
         assert found["lungline_part_up", "database"] == 0
 
@@ -83,6 +106,9 @@ def test_metrics(api: Service) -> None:
     assert found["lungline_part_up", "database"] == 1
     assert found["lungline_part_up", "broker"] == 0
     assert found["lungline_retention_removed_total", "films"] == 0
+    assert found["lungline_part_up", "store"] == 1
+    assert found["lungline_disk_free_bytes", "object store"] > 0
+    assert found["lungline_disk_free_bytes", "database"] > 0
     api.read_all()
     api.parts.repository.database.clock_offset = 2 * 86_400.0
     api.parts.repository.retention.mark(DEFAULT_TENANT, 1.0, 10)
