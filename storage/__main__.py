@@ -1,4 +1,7 @@
-"""`python -m storage migrate | create-admin-key | audit`: look after what the settings name."""
+"""`python -m storage migrate | create-admin-key | audit | backup | restore`.
+
+Look after what the settings name.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from lungline.errors import LunglineError
 from lungline.settings import load_settings
 from storage.admin_key import create_admin_key, ensure_admin_key
 from storage.audit_command import run_audit
+from storage.backup_command import run_backup, run_restore
 from storage.database import Database
 from storage.migrate import current_revision, upgrade
 from storage.repository import Repository
@@ -39,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
                     delete=given.delete,
                     as_json=given.json,
                 )
+            if given.command == "backup":
+                return run_backup(settings, database, given.folder)
+            if given.command == "restore":
+                return run_restore(settings, database, given.folder, replace=given.replace)
             if given.command == "migrate":
                 _migrate(database, given.admin_key_file)
             else:
@@ -78,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     audit.add_argument("--delete", action="store_true", help="remove objects that no row owns")
     audit.add_argument("--json", action="store_true", help="print one JSON object a line")
+    backup = commands.add_parser("backup", help="copy database and store into a folder")
+    backup.add_argument("folder", type=Path)
+    restore = commands.add_parser("restore", help="put a backup into database and store")
+    restore.add_argument("folder", type=Path)
+    restore.add_argument("--replace", action="store_true", help="remove what is there")
     return parser
 
 

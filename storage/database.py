@@ -103,6 +103,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction for reading that sees one state of the database for as long as it is.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        engine = self.engine
+        if not self.is_sqlite:
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with _unavailable(), engine.begin() as connection:
+            yield connection
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction for writing, committed at the end of the block; no retry.
 

@@ -30,7 +30,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
     Raises:
         DatabaseUnavailable: The database does not answer.
     """
-    database.run(lambda connection: _upgrade(connection, revision))
+    database.run(lambda connection: upgrade_within(connection, revision))
 
 
 def current_revision(database: Database) -> str | None:
@@ -44,7 +44,19 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def knows(revision: str) -> bool:
+    """Whether this code has a revision."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return revision in {script.revision for script in scripts}
+
+
+def upgrade_within(connection: Connection, revision: str) -> None:
+    """Run the migrations that the database lacks, in a transaction of the caller's.
+
+    Args:
+        connection: Of a transaction for writing.
+        revision: How far.
+    """
     if connection.dialect.name == "postgresql":
         # Waiting for the other process may take longer than an ordinary lock may.
         connection.execute(text("SET LOCAL lock_timeout = 0"))

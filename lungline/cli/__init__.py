@@ -9,7 +9,7 @@ from lungline.cli import submit, watch, status, jobs, results, entries, changes,
 from lungline.cli import retry, pause, resume, change, cancel, delete, keys, usage, models, webhooks
 
 if sys.platform != "win32":
-    from lungline.cli import demo, doctor
+    from lungline.cli import backup, demo, doctor
 from lungline.cli.app import app as commands
 
 

@@ -48,6 +48,8 @@ NOT_RUN = {
     "python -m ml demo-films": "learns from a data set that is not part of the project",
     "python -m ml prepare ../shared": "prepares a data set that is not part of the project",
     "python -m ml prepare $DATA": "as above on the page on data sets, where it is run",
+    "lungline backup": "writes outside the test; tests/integration/test_backup.py runs it",
+    "lungline restore": "as above",
     "python -m ml explore runs": "draws for a minute; tests/unit/ml/test_exploration.py runs it",
 }
 

@@ -1,0 +1,70 @@
+"""`python -m storage backup | restore`: what people see of a backup."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from lungline.errors import StoreUnavailable
+from lungline.settings import Settings
+from lungline.stack import DataFolderBusy
+from lungline.stack.lock import DataLock
+from storage.backup import BackupUnusable, TargetNotEmpty, restore_backup, take_backup
+from storage.database import Database
+from storage.objects import open_store
+
+HOLDS = (
+    "Guard it like the service itself: it holds films, findings, the secrets of webhooks, and API "
+    "keys as hashes. It holds neither the settings nor the files identity.key and link.key."
+)
+
+
+def run_backup(settings: Settings, database: Database, folder: Path) -> int:
+    """Take a backup, telling of it on standard error; return the exit status.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    try:
+        made = take_backup(folder, database, open_store(settings), _tell)
+    except (BackupUnusable, StoreUnavailable, OSError) as error:
+        return _failed(error)
+    gone = f"; {made.gone:,} were deleted while they were copied" if made.gone else ""
+    _tell(f"{folder} is whole: {made.objects:,} objects, {made.objects_bytes:,} bytes{gone}")
+    _tell(HOLDS)
+    return 0
+
+
+def run_restore(settings: Settings, database: Database, folder: Path, *, replace: bool) -> int:
+    """Put a backup back, telling of it on standard error; return the exit status.
+
+    Raises:
+        DatabaseUnavailable: The database does not answer.
+    """
+    try:
+        with nullcontext() if settings.database_url else DataLock(settings.data_dir):
+            restore_backup(folder, database, open_store(settings), _tell, replace=replace)
+    except (
+        BackupUnusable,
+        TargetNotEmpty,
+        DataFolderBusy,
+        StoreUnavailable,
+        OSError,
+    ) as error:
+        return _failed(error)
+    _tell("Restored. The files identity.key and link.key are not part of a backup.")
+    return 0
+
+
+def _failed(error: Exception) -> int:
+    """Say why, in one line; return the exit status, see docs/cli.md."""
+    if isinstance(error, OSError):
+        _tell(f"The backup cannot be read or written: {error}")
+        return 4
+    _tell(str(error))
+    return 1 if isinstance(error, StoreUnavailable) else 2
+
+
+def _tell(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
