@@ -74,6 +74,10 @@ test-unit: $(VENV)/.dev ## Run the quick tests only
 test-faults: $(VENV)/.dev ## Break real stacks on purpose, a round of each fault: ARGS='--rounds 20'
 	@$(BIN)/python -m tests.faults.drill $(ARGS)
 
+.PHONY: test-hostile
+test-hostile: $(VENV)/.dev ## Send hostile calls, files and films by the thousand: ARGS='--only api|files|live --seed 2'
+	@$(BIN)/python -m tests.hostile $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure films per second, end to end against the bare loops
 	@$(BIN)/python -m benchmarks.end_to_end $(ARGS)

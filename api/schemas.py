@@ -365,7 +365,8 @@ class PicturesQuery(Schema):
     size = Integer(load_default=1024, validate=Range(16, 4096))
     cursor = Integer(
         load_default=0,
-        validate=Range(0),
+        # `storage.pages.seq_after` knows no more digits, and the answer has begun by then.
+        validate=Range(0, 999_999_999),
         metadata={"description": "`seq` of the first item; that of the next zip is in `Link`."},
     )
     limit = Integer(

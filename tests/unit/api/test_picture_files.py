@@ -43,7 +43,16 @@ def test_pictures_come_in_order_and_say_what_is_missing(api: Service) -> None:
     assert f"0,{items[0]['id']},picture_not_ready" in missing
 
 
-@pytest.mark.parametrize("query", ["", "kind=film", "kind=mask&cursor=-1", "kind=mask&limit=0"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "kind=film",
+        "kind=mask&cursor=-1",
+        "kind=mask&cursor=1848203543",
+        "kind=mask&limit=0",
+    ],
+)
 def test_bad_queries(api: Service, query: str) -> None:
     job = api.job(("a.jpg", films.jpeg(1)))
 

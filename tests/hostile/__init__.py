@@ -1,0 +1,1 @@
+"""Hostile input at volume: `make test-hostile`."""
