@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from flask import Flask, current_app, g, redirect, request
 from flask.typing import ResponseReturnValue
@@ -89,7 +90,7 @@ def register_access(app: Flask, settings: Settings) -> None:
         wanted = scopes_of(current_app, request.endpoint)
         if settings.keys_needed:
             if request.endpoint.startswith(_PAGES) and session_holder() is None:
-                return redirect("/sign-in", 303)
+                return redirect(f"/sign-in?back={quote(request.path)}", 303)
             if wanted:
                 g.caller = _key_holder()
                 _within(asked.take(str(g.caller.key_id)))

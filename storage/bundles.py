@@ -7,6 +7,7 @@ where none is built in the one that was added first.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, select
 
-from lungline.bundle_files import BundleFiles
-from lungline.bundles import BundleRef, list_bundles
+from lungline.bundle_files import CARD, BundleFiles
+from lungline.bundles import MANIFEST, BundleRef, list_bundles
 from lungline.domain import BundleStatus
 from lungline.errors import BundleExists, BundleInUse, BundleNotFound, ConfigurationError
 from lungline.settings import Settings
@@ -153,6 +154,21 @@ class Bundles:
                 query.with_only_columns(*(getattr(BundleRow, name) for name in names))
             ).one_or_none()
         return None if row is None else StoredBundle(*row)
+
+    def told(self, bundle: ServedBundle) -> tuple[Mapping[str, Any], str]:
+        """The manifest of a bundle, and the text of its card; empty where it has none.
+
+        Raises:
+            BundleNotFound: It was removed meanwhile.
+        """
+        if bundle.path is None:
+            kept = self.stored(bundle.key)
+            if kept is None:
+                raise BundleNotFound(f"The model bundle {bundle.key!r} was removed.")
+            return kept.manifest, kept.card
+        card = bundle.path / CARD
+        manifest = json.loads((bundle.path / MANIFEST).read_text(encoding="utf-8"))
+        return manifest, card.read_text(encoding="utf-8") if card.is_file() else ""
 
     def add(
         self,

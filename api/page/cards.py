@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
-from lungline.bundles import MANIFEST, find_bundle, list_bundles
 from lungline.errors import BundleNotFound
-
-CARD = "MODEL_CARD.md"
+from storage.bundles import Bundles, ServedBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,55 +35,69 @@ class Card:
 
     Attributes:
         key: `name@version`.
-        active: Whether jobs that name no bundle get this one.
+        default: Whether jobs that name no bundle get this one.
+        active: Whether its name alone means this version.
+        added: Whether it was added while the service ran; else it came with it.
         labels: The label set, in its order.
         test: The manifest's figures on the test films.
         card: The model card as HTML; empty where there is none.
     """
 
     key: str
+    default: bool
     active: bool
+    added: bool
     labels: tuple[Label, ...]
     test: dict[str, Any]
     card: str
 
 
-def read_cards(root: Path, wanted: str) -> list[Card]:
-    """Read all bundles below `root`, the active one first, then the newest.
-
-    Args:
-        root: Folder of the bundles.
-        wanted: The setting that names the active one.
-    """
-    try:
-        active = find_bundle(root, wanted).key
-    except BundleNotFound:
-        active = ""
-    cards = [_read(ref.path, ref.key, active) for ref in list_bundles(root)]
-    return sorted(reversed(cards), key=lambda card: not card.active)
+def read_cards(bundles: Bundles) -> list[Card]:
+    """Read all bundles that jobs can name: the default first, then by name, the newest first."""
+    return sorted(_read_all(bundles), key=lambda card: not card.default)
 
 
-def _read(path: Path, key: str, active: str) -> Card:
-    manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-    test = manifest.get("metrics", {}).get("test", {})
-    thresholds, by_label = manifest.get("thresholds", {}), test.get("by_label", {})
+def _read_all(bundles: Bundles) -> Iterator[Card]:
+    for bundle in reversed(bundles.served()):
+        try:
+            manifest, card = bundles.told(bundle)
+        except BundleNotFound:  # it was removed meanwhile
+            continue
+        yield _read(bundle, manifest, card)
+
+
+def _read(bundle: ServedBundle, manifest: Mapping[str, Any], card: str) -> Card:
+    test = _mapping(_mapping(manifest.get("metrics")).get("test"))
+    thresholds, by_label = _mapping(manifest.get("thresholds")), _mapping(test.get("by_label"))
     labels = (
         Label(
             name=str(label["name"]),
             snomed_ct=label.get("snomed_ct"),
             threshold=thresholds.get(label["name"]),
-            figures=by_label.get(label["name"], {}),
+            figures=_mapping(by_label.get(label["name"])),
         )
         for label in manifest["labels"]
     )
-    return Card(key, key == active, tuple(labels), test, _card(path / CARD))
+    added = bundle.path is None
+    return Card(
+        bundle.key, bundle.default, bundle.active, added, tuple(labels), _figures(test), _card(card)
+    )
 
 
-def _card(path: Path) -> str:
+def _mapping(value: Any) -> dict[str, Any]:
+    """A part of a manifest; its figures may come from anybody's evaluation, in any shape."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _figures(test: dict[str, Any]) -> dict[str, Any]:
+    parts = {name: _mapping(value) for name, value in test.items() if isinstance(value, Mapping)}
+    plain = {name: value for name, value in test.items() if isinstance(value, int | float)}
+    return plain | parts
+
+
+def _card(text: str) -> str:
     """A card as HTML, without what HTML it may hold itself, and without its title."""
-    if not path.is_file():
-        return ""
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = text.splitlines()
     body = "\n".join(line for line in lines if not line.startswith("# "))
     # Headings of the card stand below one of the page.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryFile
@@ -18,8 +17,6 @@ from api.context import parts
 from api.documented import problems
 from api.intake.body import open_body
 from api.wire import iso
-from lungline.bundle_files import CARD
-from lungline.bundles import MANIFEST
 from lungline.domain import Scope
 from lungline.errors import (
     BundleExists,
@@ -212,22 +209,10 @@ def _wire(bundle: ServedBundle) -> dict[str, Any]:
 
 
 def _detail(bundle: ServedBundle) -> dict[str, Any]:
-    manifest, card = _told(bundle)
+    manifest, card = parts().bundles.told(bundle)
     return _wire(bundle) | {
         "metrics": manifest.get("metrics", {}),
         "thresholds": manifest.get("thresholds", {}),
         "licence": str(manifest.get("licence", "")),
         "card": card,
     }
-
-
-def _told(bundle: ServedBundle) -> tuple[dict[str, Any], str]:
-    """Give the manifest and the card of a bundle."""
-    if bundle.path is None:
-        kept = parts().bundles.stored(bundle.key)
-        if kept is None:
-            raise BundleNotFound(f"The model bundle {bundle.key!r} was removed.")
-        return dict(kept.manifest), kept.card
-    card = bundle.path / CARD
-    manifest = json.loads((bundle.path / MANIFEST).read_text(encoding="utf-8"))
-    return manifest, card.read_text(encoding="utf-8") if card.is_file() else ""

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 import lungline
-from api.access import open_to_all
+from api.access import open_to_all, session_holder
 from api.context import checked_item_id, checked_job_id, parts
 from api.headers import content_policy
 from api.page.assets import assets_version
@@ -60,8 +60,7 @@ def show_film(item_id: str) -> ResponseReturnValue:
 @open_to_all
 def show_models() -> ResponseReturnValue:
     """Show the bundles, their figures and cards."""
-    settings = parts().settings
-    return show("models", cards=read_cards(settings.bundles_dir, settings.bundle))
+    return show("models", cards=read_cards(parts().bundles))
 
 
 @page.get("/system")
@@ -77,10 +76,7 @@ def choose_language(language: str) -> ResponseReturnValue:
     """Keep a visitor's choice, and go back to where it was made."""
     if language not in LANGUAGES:
         raise NotFound
-    back = request.args.get("back", "/")
-    # A path of this site: nobody can make the link lead elsewhere.
-    inside = back.startswith("/") and not back.startswith(("//", "/\\"))
-    answer = redirect(back if inside else "/", 303)
+    answer = redirect(inside(request.args.get("back", "/")), 303)
     answer.set_cookie(COOKIE, language, COOKIE_SECONDS, httponly=True, samesite="Lax")
     return answer
 
@@ -106,9 +102,15 @@ def get_asset(version: str, name: str) -> Response:
     return _kept(answer, version)
 
 
+def inside(back: str) -> str:
+    """A path of this site, whatever a link says: nobody can make it lead elsewhere."""
+    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+
+
 def show(name: str, **values: Any) -> Response:
     """Render a page in the visitor's language."""
     language = chosen_language()
+    holder = session_holder() if parts().settings.keys_needed else None
     html = render_template(
         f"{name}.html",
         page=name,
@@ -116,7 +118,8 @@ def show(name: str, **values: Any) -> Response:
         texts=catalogue(language),
         language=language,
         languages=LANGUAGES,
-        back=request.path,
+        back=request.full_path.rstrip("?"),
+        holder=holder,
         assets=f"/assets/{assets_version()}",
         version=lungline.__version__,
         **values,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from apiflask import APIBlueprint
-from flask import make_response, redirect, render_template, request
+from flask import redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug import Response
 
-from api.access import check_key, open_to_all, session_holder
+from api.access import check_key, open_to_all
 from api.context import parts
-from api.page.assets import assets_version
-from api.session import set_session
+from api.session import COOKIE, set_session
+from api.views.page import inside, show
 from lungline.errors import KeyInvalid
 
 sign_in = APIBlueprint("sign_in", __name__, enable_openapi=False)
@@ -20,18 +20,19 @@ sign_in = APIBlueprint("sign_in", __name__, enable_openapi=False)
 @open_to_all
 def show_sign_in() -> Response:
     """Ask for a key."""
-    return _form(200)
+    return _form(200, request.args.get("back", ""))
 
 
 @sign_in.post("/sign-in")
 @open_to_all
 def do_sign_in() -> ResponseReturnValue:
     """Begin a session, if the key opens something."""
+    back = request.form.get("back", "")
     try:
         caller = check_key(request.form.get("key", "").strip())
-    except KeyInvalid as error:
-        return _form(401, error.message)
-    answer = redirect("/", 303)
+    except KeyInvalid:
+        return _form(401, back)
+    answer = redirect(inside(back), 303)
     set_session(answer, parts().sessions.make(str(caller.key_id)))
     return _unkept(answer)
 
@@ -45,14 +46,12 @@ def do_sign_out() -> ResponseReturnValue:
     return _unkept(answer)
 
 
-def _form(status: int, problem: str = "") -> Response:
-    html = render_template(
-        "sign_in.html",
-        assets=f"/assets/{assets_version()}",
-        problem=problem,
-        caller=session_holder(),
-    )
-    return _unkept(make_response(html, status))
+def _form(status: int, back: str) -> Response:
+    # Whoever has a cookie and no session had one.
+    over = COOKIE in request.cookies
+    answer = show("sign_in", onward=inside(back), wrong=status == 401, over=over)
+    answer.status_code = status
+    return _unkept(answer)
 
 
 def _unkept(answer: Response) -> Response:

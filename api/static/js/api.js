@@ -22,7 +22,11 @@ export async function ask(path, { method = "GET", json, body, headers = {}, sign
   return read(answer.status, answer.headers, await answer.text());
 }
 
+// Where keys are needed and the session is over, its page leads to a new one, and back.
+const signIn = () => location.assign(`/sign-in?back=${encodeURIComponent(location.pathname)}`);
+
 export function read(status, headers, text) {
+  if (status === 401) signIn();
   let told = {};
   try { told = text ? JSON.parse(text) : {}; } catch { /* not JSON: the status says enough */ }
   if (status >= 400) throw new Problem(told.detail ?? "", told.code ?? "", status);

@@ -186,3 +186,19 @@ def test_a_bomb_is_counted_while_it_is_unpacked(api: Service) -> None:
 def test_a_built_in_key_cannot_be_taken(api: Service) -> None:
     name, version = BUNDLE.split("@")
     refused(add(api, zipped(bundle_parts(name=name, version=version))), 409, "bundle_exists")
+
+
+def test_the_page_shows_what_can_be_named_whatever_its_figures_look_like(api: Service) -> None:
+    odd: dict[str, Any] = {"test": {"by_label": 7, "labels": {"confusion": "x", "auc": "high"}}}
+    for version, metrics in (("1", {"test": {"auc": 0.9}}), ("2", odd), ("3", {"test": []})):
+        assert add(api, zipped(bundle_parts(version=version, metrics=metrics))).status_code == 201
+    html = api.client.get("/models", headers={"Accept-Language": "en"}).text
+    assert [html.count(f">{key}</h2>") for key in keys(api)] == [1] * 4
+    assert html.count(">added here<") == 3
+    assert html.count(">used by default<") == 1
+
+    api.client.post("/v1/models/chest@2/activate", json={"default": True})
+    assert api.client.delete("/v1/models/chest@3").status_code == 204
+    html = api.client.get("/models", headers={"Accept-Language": "en"}).text
+    assert "chest@3" not in html
+    assert html.index("chest@2") < html.index(BUNDLE)

@@ -35,7 +35,7 @@ def key_of(api: Service, *scopes: Scope, tenant: str = "ward") -> str:
 def test_pages_lead_to_the_form_and_a_key_opens_them(api: Service) -> None:
     for path in ("/", "/jobs", "/system", f"/jobs/{'0' * 32}"):
         answer = api.client.get(path)
-        assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in")
+        assert (answer.status_code, answer.headers["Location"]) == (303, f"/sign-in?back={path}")
     assert "API key" in api.client.get("/sign-in").text
     assert api.client.get("/v1/jobs").status_code == 401
 
