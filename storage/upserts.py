@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 
 from storage.models import Base
 
@@ -30,14 +31,17 @@ def insert_missing(
     """
     if not rows:
         return 0
-    return connection.execute(_insert(connection.dialect.name, table), list(rows)).rowcount
+    # Drivers do not count the rows of many inserts alike; what is returned can be counted. It also
+    # makes SQLAlchemy send all rows in one statement.
+    return len(connection.execute(_insert(connection.dialect.name, table), list(rows)).all())
 
 
 @cache
-def _insert(dialect: str, table: type[Base]) -> sqlite.Insert | postgresql.Insert:
+def _insert(dialect: str, table: type[Base]) -> ReturningInsert[Any]:
+    (key, *_) = inspect(table).primary_key
     if dialect == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
+        return sqlite.insert(table).on_conflict_do_nothing().returning(key)
+    return postgresql.insert(table).on_conflict_do_nothing().returning(key)
 
 
 def chunks(values: Iterable[T]) -> Iterator[list[T]]:
