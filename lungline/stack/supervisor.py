@@ -88,17 +88,12 @@ class Supervisor:
     def _start_all(self) -> None:
         began = time.monotonic()
         plan = self.plan
-        fresh = not (plan.folders.data / "lungline.db").exists()
         self._start_broker()
         migrate = self._part(plan.migrate)
         migrate.start()
-        if not fresh:  # nobody may touch tables of an older version
-            self._finish(migrate)
-        for spec in (*plan.workers, plan.api):
+        self._finish(migrate)  # nobody may touch tables that are not there, or of an older version
+        for spec in (*plan.workers, plan.api, plan.beat):
             self._part(spec).start()
-        if fresh:  # no permit and no client can be there yet, so both may load meanwhile
-            self._finish(migrate)
-        self._part(plan.beat).start()
         self._wait_ready()
         if not self._stop.is_set():
             self.ready_seconds = time.monotonic() - began
@@ -132,7 +127,7 @@ class Supervisor:
             raise broker.failure(f"does not answer after {BROKER_SECONDS:g} s")
 
     def _finish(self, migrate: Part) -> None:
-        """Wait for the migration; the parts that run meanwhile are looked after when it is done."""
+        """Wait for the migration."""
         self._missing = ["the database"]
         end = time.monotonic() + MIGRATE_SECONDS
         while (code := migrate.wait(TICK_SECONDS)) is None and not self._stop.is_set():
