@@ -11,7 +11,9 @@ from flask import Response, request
 from api.conditional import Answer, conditional, tag_of
 from api.intake.names import clean_name
 from lungline.errors import InvalidParameter
+from lungline.terms import PREFIX
 from storage.pages import Page
+from storage.terms import MOST_CONDITIONS, Condition
 
 T = TypeVar("T")
 
@@ -25,15 +27,38 @@ def check_filters(query: Mapping[str, Any]) -> None:
     Raises:
         InvalidParameter: The request has a parameter that the schema has not.
     """
-    unknown = sorted(set(request.args) - set(query))
+    searchable = "metadata" in query
+    unknown = sorted(
+        name
+        for name in set(request.args) - set(query)
+        if not (searchable and name.startswith(PREFIX))
+    )
     if unknown:
         names = ", ".join(repr(clean_name(name)[:40]) for name in unknown[:5])
-        raise InvalidParameter(f"Unknown filter {names}. Known are {', '.join(sorted(query))}.")
+        known = sorted(f"{PREFIX}KEY" if name == "metadata" else name for name in query)
+        raise InvalidParameter(f"Unknown filter {names}. Known are {', '.join(known)}.")
+
+
+def metadata_conditions() -> list[Condition]:
+    """Read `metadata.KEY=VALUE` from the query; the key is all behind the first dot.
+
+    Raises:
+        InvalidParameter: There are too many.
+    """
+    found = [
+        (name.removeprefix(PREFIX), value)
+        for name, value in request.args.items(multi=True)
+        if name.startswith(PREFIX)
+    ]
+    if len(found) > MOST_CONDITIONS:
+        raise InvalidParameter(f"More than {MOST_CONDITIONS} conditions `{PREFIX}KEY=VALUE`.")
+    return found
 
 
 def next_link(cursor: str) -> str:
     """The `Link` (RFC 8288) from a page to the next one."""
-    query = urlencode(request.args.to_dict() | {"cursor": cursor})
+    kept = [one for one in request.args.items(multi=True) if one[0] != "cursor"]
+    query = urlencode([*kept, ("cursor", cursor)])
     return f'<{request.path}?{query}>; rel="next"'
 
 

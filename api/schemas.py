@@ -290,6 +290,25 @@ class PageQuery(Schema):
     )
 
 
+def _metadata_filter() -> Dict:
+    """Parameters whose names only the client knows: in OpenAPI an object, each member a parameter.
+
+    The object itself is none; `api.paging.metadata_conditions` reads the members.
+    """
+    return Dict(
+        keys=String(),
+        values=String(),
+        load_default=dict,
+        error_messages={"invalid": "Write `metadata.KEY=VALUE`."},
+        metadata={
+            "description": "Each member is a parameter `metadata.KEY=VALUE`: only what has this "
+            "value in its metadata; all must hold. Texts as they are, numbers in their shortest "
+            "form, `true` or `false`.",
+            "example": {"metadata.ward": "A-17"},
+        },
+    )
+
+
 class JobPageQuery(PageQuery):
     """Which jobs."""
 
@@ -309,10 +328,11 @@ class JobPageQuery(PageQuery):
         default_timezone=UTC,
         metadata={"description": "ISO 8601; UTC where it names no offset."},
     )
+    metadata = _metadata_filter()
 
 
 class FindQuery(PageQuery):
-    """Which items of all jobs; at least one of the two."""
+    """Which items of all jobs; at least one of the three."""
 
     external_id = String(
         load_default=None,
@@ -324,6 +344,7 @@ class FindQuery(PageQuery):
         validate=Regexp("[0-9a-f]{32}$", error="Must be a `study_hash`: 32 hexadecimal digits."),
         metadata={"description": "A `study_hash`."},
     )
+    metadata = _metadata_filter()
 
 
 class JobQuery(Schema):

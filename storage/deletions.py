@@ -15,7 +15,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Select, delete, exists, select, update
 
 from lungline.errors import WrongState
-from storage import entries, transitions
+from storage import entries, terms, transitions
 from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
@@ -215,4 +215,5 @@ def _remove_job(connection: Connection, job_id: str) -> None:
     job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, *empty).with_for_update()
     if connection.execute(job).first() is not None:
         connection.execute(delete(EventRow).where(EventRow.job_id == job_id))
+        terms.forget(connection, [job_id])
         connection.execute(delete(JobRow).where(JobRow.id == job_id))

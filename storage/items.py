@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from storage.models import EntryRow, FailureRow, FilmRow, ItemRow, JobRow, Predi
 from storage.pages import Page, make_page, seq_after
 from storage.predictions import PREDICTION_COLUMNS, Prediction
 from storage.tally import Tally
+from storage.terms import Condition, Kind, search
 from storage.upserts import chunks
 
 STREAM_PAGE = 500
@@ -216,8 +217,9 @@ class Items:
         cursor: str | None = None,
         external_id: str | None = None,
         study_hash: str | None = None,
+        metadata: Collection[Condition] = (),
     ) -> Page[Item]:
-        """List items of all jobs, newest first, by an index each; give one of the two at least.
+        """List items of all jobs, newest first, by an index each; give one of the three at least.
 
         Args:
             tenant: Whose items.
@@ -225,18 +227,22 @@ class Items:
             cursor: `next_cursor` of the page before.
             external_id: Only items with this id of the client.
             study_hash: Only items of this study, as items tell it.
+            metadata: Only items whose metadata has all of these, see `storage.terms`.
         """
-        if external_id is None and study_hash is None:
-            raise ValueError("Items of all jobs are found by external id or study")
-        query = _select().where(ItemRow.tenant == tenant, _JOB_IS_THERE)
+        lead = external_id is None and study_hash is None
+        if lead and not metadata:
+            raise ValueError("Items of all jobs are found by external id, study or metadata")
+        conditions = [ItemRow.tenant == tenant, _JOB_IS_THERE]
         if external_id is not None:
-            query = query.where(ItemRow.external_id == external_id)
+            conditions.append(ItemRow.external_id == external_id)
         if study_hash is not None:
-            query = query.where(ItemRow.study_hash == study_hash)
-        if cursor is not None:
-            query = query.where(ItemRow.id < cursor)
+            conditions.append(ItemRow.study_hash == study_hash)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(ItemRow.id.desc()).limit(limit + 1)).all()
+            found = search(connection, Kind.ITEM, tenant, ItemRow.id, metadata, lead=lead)
+            bounds = [] if cursor is None else [found.key < cursor]
+            page = found.page(conditions, bounds, limit + 1)
+            query = _select().where(ItemRow.id.in_(page)).order_by(ItemRow.id.desc())
+            rows = connection.execute(query).all()
         return make_page(rows, limit, _item, lambda item: item.id)
 
     def stream(self, tenant: str, job_id: str) -> Iterator[Item]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from lungline.domain import JobStatus, Priority, first_id
@@ -24,6 +24,7 @@ from storage.pages import Page, make_page
 from storage.places import queue_position
 from storage.quotas import Limits, enforce, has_room
 from storage.tally import Tally
+from storage.terms import Condition, Kind, search
 from storage.upserts import insert_missing
 
 # Rows that one transaction changes at most; the sweep does the rest in as large chunks.
@@ -295,6 +296,7 @@ class Jobs:
         name: str | None = None,
         from_job: str | None = None,
         created_after: float | None = None,
+        metadata: Collection[Condition] = (),
     ) -> Page[Job]:
         """List jobs, newest first.
 
@@ -306,20 +308,25 @@ class Jobs:
             name: Only jobs that are called exactly so.
             from_job: Only jobs that read the films of this one again.
             created_after: Only jobs that were made after it, in seconds since the epoch.
+            metadata: Only jobs whose metadata has all of these, see `storage.terms`.
         """
-        query = self._select().where(JobRow.tenant == tenant, _THERE)
-        if cursor is not None:
-            query = query.where(JobRow.id < cursor)
+        conditions = [JobRow.tenant == tenant, _THERE]
         if status is not None:
-            query = query.where(JobRow.status == status)
+            conditions.append(JobRow.status == status)
         if name is not None:
-            query = query.where(JobRow.name == name)
+            conditions.append(JobRow.name == name)
         if from_job is not None:
-            query = query.where(JobRow.from_job == from_job)
-        if created_after is not None:
-            query = query.where(*_made_after(created_after))
+            conditions.append(JobRow.from_job == from_job)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(JobRow.id.desc()).limit(limit + 1)).all()
+            lead = name is None and from_job is None
+            found = search(connection, Kind.JOB, tenant, JobRow.id, metadata, lead=lead)
+            bounds = [] if cursor is None else [found.key < cursor]
+            if created_after is not None:
+                conditions.append(JobRow.created_at > created_after)
+                bounds.append(found.key >= _first_made_after(created_after))
+            page = found.page(conditions, bounds, limit + 1)
+            query = self._select().where(JobRow.id.in_(page)).order_by(JobRow.id.desc())
+            rows = connection.execute(query).all()
         return make_page(rows, limit, _job, lambda job: job.id)
 
     def by_idempotency_key(self, tenant: str, key: str) -> Job | None:
@@ -461,10 +468,9 @@ class Jobs:
         )
 
 
-def _made_after(at: float) -> tuple[ColumnElement[bool], ...]:
-    """Jobs made after a time; ids begin with it, so their index leads to the young ones alone."""
-    first = max(0, int((at - _CLOCKS_DIFFER_SECONDS) * 1000))
-    return (JobRow.created_at > at, JobRow.id >= first_id(first))
+def _first_made_after(at: float) -> str:
+    """The least id of jobs made after a time: ids begin with it, so their index leads there."""
+    return first_id(max(0, int((at - _CLOCKS_DIFFER_SECONDS) * 1000)))
 
 
 def _new(

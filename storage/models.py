@@ -354,6 +354,16 @@ class ItemRow(Base):
     patient_hash: Mapped[str | None] = mapped_column(PlainText(32))
 
 
+class TermRow(Base):
+    """That a job or an item has a value in its metadata, see `storage.terms`."""
+
+    __tablename__ = "terms"
+    __table_args__ = (Index("ix_terms_owner_id", "owner_id"), {"sqlite_with_rowid": False})
+
+    digest: Mapped[str] = mapped_column(ID, primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ID, primary_key=True)  # a job or an item
+
+
 class EntryRow(Base):
     """One entry of a job's archive; its item, where it has one, says the rest."""
 

@@ -13,7 +13,7 @@ from api.audit import audited
 from api.conditional import Answer, conditional, item_version, job_tag, known
 from api.context import checked_job_cursor, checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
-from api.paging import check_filters, page_answer
+from api.paging import check_filters, metadata_conditions, page_answer
 from api.waiting import client_gone, look_until
 from api.wire import entry_wire, eta_seconds, films_per_second, item_wire, job_wire
 from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Scope
@@ -45,6 +45,7 @@ def list_jobs(query: dict[str, Any]) -> Answer | Response:
         name=query["name"],
         from_job=query["from_job"],
         created_after=after and after.timestamp(),
+        metadata=metadata_conditions(),
     )
     return page_answer(page, job_wire, job_tag)
 

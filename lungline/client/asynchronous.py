@@ -23,6 +23,7 @@ from lungline.client.jobs import Job, Retried
 from lungline.client.results import Row
 from lungline.client.submitting import Submittable
 from lungline.domain import ExportFormat
+from lungline.terms import Term
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,17 +109,23 @@ class AsyncLunglineClient:
         name: str | None = None,
         from_job: str | None = None,
         created_after: str | None = None,
+        metadata: Mapping[str, Term] | None = None,
     ) -> AsyncIterator[Job]:
         """See `LunglineClient.jobs`."""
         only = {"status": status, "name": name, "from_job": from_job}
         only["created_after"] = created_after
-        return self.each(lambda: self._client.jobs(**only))
+        return self.each(lambda: self._client.jobs(**only, metadata=metadata))
 
     def find(
-        self, *, external_id: str | None = None, study: str | None = None
+        self,
+        *,
+        external_id: str | None = None,
+        study: str | None = None,
+        metadata: Mapping[str, Term] | None = None,
     ) -> AsyncIterator[Mapping[str, Any]]:
         """See `LunglineClient.find`."""
-        return self.each(lambda: self._client.find(external_id=external_id, study=study))
+        only = {"external_id": external_id, "study": study}
+        return self.each(lambda: self._client.find(**only, metadata=metadata))
 
     def items(self, job_id: str, *, status: str | None = None) -> AsyncIterator[Item]:
         """See `LunglineClient.items`."""

@@ -34,6 +34,7 @@ from lungline.client.transport import Transport
 from lungline.client.uploads import UPLOAD_ABOVE_BYTES, Uploads
 from lungline.client.webhooks import Webhooks
 from lungline.domain import ExportFormat, Scope
+from lungline.terms import Term, term_parameters
 
 PictureKind = Literal["film", "mask", "heatmap", "overlay"]
 Sent = Callable[[int], None]
@@ -334,6 +335,7 @@ class LunglineClient:
         name: str | None = None,
         from_job: str | None = None,
         created_after: str | None = None,
+        metadata: Mapping[str, Term] | None = None,
     ) -> Iterator[Job]:
         """Yield jobs, newest first, page by page.
 
@@ -342,9 +344,11 @@ class LunglineClient:
             name: Only jobs that are called exactly so.
             from_job: Only jobs that read the films of this one again.
             created_after: Only jobs made after this time, as ISO 8601 text.
+            metadata: Only jobs whose metadata has all of these keys and values.
         """
         filters = {"status": status, "name": name, "from_job": from_job}
         filters["created_after"] = created_after
+        filters |= term_parameters(metadata)
         for wire in self._transport.pages("/v1/jobs", **filters):
             yield Job.from_wire(wire)
 
@@ -353,13 +357,21 @@ class LunglineClient:
         return dict(self._transport.get("/v1/usage"))
 
     def find(
-        self, *, external_id: str | None = None, study: str | None = None
+        self,
+        *,
+        external_id: str | None = None,
+        study: str | None = None,
+        metadata: Mapping[str, Term] | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield items of all jobs by their external id, their `study_hash` or both, newest first.
+        """Yield items of all jobs that all which is given fits, newest first.
 
-        One of the two must be given.
+        Args:
+            external_id: The caller's own id; one of the three must be given.
+            study: Their `study_hash`.
+            metadata: Keys and values that their metadata has.
         """
-        yield from self._transport.pages("/v1/items", external_id=external_id, study=study)
+        filters = {"external_id": external_id, "study": study} | term_parameters(metadata)
+        yield from self._transport.pages("/v1/items", **filters)
 
     def pause(self, job_id: str) -> Job:
         """Pause a job: films that wait are not read until it is resumed."""

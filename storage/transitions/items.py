@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from lungline.domain import ItemStatus
 from lungline.errors import FILM_CODES
+from storage import terms
 from storage.clock import server_now
 from storage.models import (
     ITEM_FAILED,
@@ -69,6 +70,7 @@ def insert_items(connection: Connection, rows: Sequence[Mapping[str, Any]], tall
     """Insert new items, each born queued, succeeded (read before) or failed."""
     if rows:
         connection.execute(insert(ItemRow), list(rows))
+        terms.keep(connection, terms.Kind.ITEM, rows)
     for status in ItemStatus:
         tally.moved([row["job_id"] for row in rows if row["status"] is status], None, status)
     for row in rows:
@@ -198,6 +200,7 @@ def delete_items(connection: Connection, ids: Collection[str], tally: Tally) -> 
         The ids of their films.
     """
     connection.execute(delete(FailureRow).where(FailureRow.item_id.in_(ids)))
+    terms.forget(connection, ids)
     removed = connection.execute(
         delete(ItemRow)
         .where(ItemRow.id.in_(ids))

@@ -22,7 +22,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from lungline.domain import JobStatus
 from lungline.errors import JOB_CODES
-from storage import pace, scheduling, usage
+from storage import pace, scheduling, terms, usage
 from storage.events import EventType, record
 from storage.models import JOB_LIVE, JOB_RUNNABLE, JobRow, TenantRow
 from storage.tally import Tally
@@ -44,6 +44,7 @@ NOT_EXPANDED: Mapping[str, None] = {
 def insert_job(connection: Connection, at: float, values: Mapping[str, Any]) -> None:
     """Insert a job without items, `running` or `expanding`, and tell that it exists."""
     connection.execute(insert(JobRow).values(created_at=at, **values))
+    terms.keep(connection, terms.Kind.JOB, [values])
     kind = EventType.EXPANDING if values["status"] is JobStatus.EXPANDING else EventType.RUNNING
     for event in (EventType.CREATED, kind):
         record(connection, at, event, values["tenant"], values["id"])

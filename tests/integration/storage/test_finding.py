@@ -87,7 +87,7 @@ def test_found_items_come_in_pages(repo: Repository) -> None:
 
 
 def test_finding_everything_is_no_search(repo: Repository) -> None:
-    with pytest.raises(ValueError, match="external id or study"):
+    with pytest.raises(ValueError, match="external id, study or metadata"):
         repo.items.find(DEFAULT_TENANT, limit=1)
 
 
@@ -120,6 +120,10 @@ Ask = Callable[[Repository], object]
         ),
         (lambda repo: repo.items.find(DEFAULT_TENANT, limit=2, study_hash=STUDY), "ix_items_study"),
         (lambda repo: repo.jobs.page(DEFAULT_TENANT, limit=2, name="3"), "ix_jobs_name"),
+        (
+            lambda repo: repo.jobs.page(DEFAULT_TENANT, limit=2, name="3", metadata=[("a", "b")]),
+            "ix_jobs_name",
+        ),
     ],
 )
 def test_an_index_leads_to_what_is_found(repo: Repository, ask: Ask, index: str) -> None:

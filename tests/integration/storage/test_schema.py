@@ -6,15 +6,21 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Boolean, MetaData, Table, func, select, text
 
 from storage.database import Database
 from storage.migrate import current_revision, head_revision, upgrade
-from storage.models import Base
+from storage.models import Base, TermRow
+from storage.repository import Repository
+
+JOB = {"id": "1" * 32, "tenant": "t", "name": "j", "status": "running", "bundle": "b@1"}
+JOB |= {"source": "films"}
+ITEM = {"job_id": JOB["id"], "tenant": "t", "status": "failed"}
 
 
 @pytest.fixture
@@ -88,7 +94,7 @@ def test_upgrade_reaches_the_head_and_twice_is_once(empty: Database) -> None:
     upgrade(empty)
     upgrade(empty)
 
-    assert current_revision(empty) == head_revision() == "0022"
+    assert current_revision(empty) == head_revision() == "0023"
 
 
 def test_several_may_upgrade_at_once(empty: Database) -> None:
@@ -100,3 +106,43 @@ def test_several_may_upgrade_at_once(empty: Database) -> None:
     assert current_revision(empty) == head_revision()
     for other in others:
         other.dispose()
+
+
+def test_jobs_and_items_of_before_are_found_by_their_metadata(empty: Database) -> None:
+    upgrade(empty, "0022")
+    said, count = {"a.b": 7, "nested": [1], "": "한"}, 2_005  # of items; more than one chunk
+    tables = MetaData()
+    with empty.write() as connection:
+        tables.reflect(connection)
+        rows = {
+            "tenants": [_filled(tables.tables["tenants"], {"id": "t"})],
+            "jobs": [_filled(tables.tables["jobs"], JOB | {"client_metadata": said})],
+            "items": [
+                _filled(tables.tables["items"], ITEM | {"id": f"{n:032x}", "seq": n, "name": "x"})
+                | {"client_metadata": said if n % 2 else None}
+                for n in range(count)
+            ],
+        }
+        for name, some in rows.items():
+            connection.execute(tables.tables[name].insert(), some)
+
+    upgrade(empty)
+
+    repo = Repository(empty)
+    found = repo.jobs.page("t", limit=10, metadata=[("a.b", "7"), ("", "한")])
+    assert [job.id for job in found.items] == [JOB["id"]]
+    page = repo.items.find("t", limit=count, metadata=[("", "한"), ("a.b", "7")])
+    assert len(page.items) == count // 2
+    with empty.read() as connection:
+        terms = connection.execute(select(func.count()).select_from(TermRow)).scalar_one()
+    assert terms == 2 + 2 * (count // 2)
+
+
+def _filled(table: Table, values: dict[str, Any]) -> dict[str, Any]:
+    """A row of a table as it was, with 0 in what must not be empty."""
+    zero = {
+        column.name: False if isinstance(column.type, Boolean) else 0
+        for column in table.columns
+        if not column.nullable and column.server_default is None
+    }
+    return zero | values

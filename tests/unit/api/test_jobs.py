@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -233,6 +234,10 @@ def test_items_are_found_by_external_id_and_study(api: Service) -> None:
         ("/v1/jobs?created_after=yesterday", "created_after"),
         ("/v1/items", "Name an external_id"),
         ("/v1/items?external=x", "Unknown filter 'external'"),
+        ("/v1/items?metadatax.a=x", "Unknown filter 'metadatax.a'"),
+        ("/v1/jobs?metadata[a]=x", "Known are created_after"),
+        ("/v1/jobs?metadata=x", "Write `metadata.KEY=VALUE`."),
+        ("/v1/jobs?" + "&".join(f"metadata.{n}=x" for n in range(9)), "More than 8 conditions"),
         ("/v1/items?study=HONG", "study"),
         ("/v1/items?external_id=x&cursor=1", "cursor"),
     ],
@@ -242,6 +247,40 @@ def test_what_is_no_filter_is_refused(path: str, told: str, api: Service) -> Non
 
     assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_parameter")
     assert told in answer.text
+
+
+def test_jobs_and_items_are_found_by_metadata(
+    api: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"age": 3, "a.b=&'": "오른쪽 private"}
+    jobs = [
+        api.job(("a.jpg", films.jpeg(1)), metadata=json.dumps(said), film_metadata=json.dumps(said))
+        for _ in range(3)
+    ]
+    api.job(("a.jpg", films.jpeg(1)), metadata='{"age": 3}', film_metadata='{"age": 3}')
+    query = {"metadata.age": "3", "metadata.a.b=&'": "오른쪽 private", "limit": "2"}
+
+    for path, key in (("/v1/jobs", "id"), ("/v1/items", "job_id")):
+        first = api.client.get(path, query_string=query)
+        second = api.client.get(first.headers["Link"].partition(">")[0].removeprefix("<"))
+        found = first.get_json()["items"] + second.get_json()["items"]
+        assert [one[key] for one in found] == [job["id"] for job in reversed(jobs)]
+        both = f"{path}?metadata.age=3&metadata.age=4"
+        assert api.client.get(both).get_json()["items"] == []
+    logged = capsys.readouterr().out
+    assert '"route": "/v1/items"' in logged
+    assert "private" not in logged
+
+
+def test_the_next_page_has_both_values_of_a_key(api: Service) -> None:
+    for _ in range(2):
+        api.job(("a.jpg", films.jpeg(1)), metadata='{"age": 3}')
+
+    answer = api.client.get("/v1/jobs?metadata.age=3&metadata.age=3.0&limit=1")
+    assert answer.get_json()["items"] == []
+    answer = api.client.get("/v1/jobs?metadata.age=3&metadata.age=3&limit=1&cursor=" + "f" * 32)
+    assert answer.headers["Link"].count("metadata.age=3") == 2
+    assert answer.headers["Link"].count("cursor=") == 1
 
 
 def test_usage_tells_films_and_open_jobs(api: Service) -> None:

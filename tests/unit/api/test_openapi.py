@@ -111,6 +111,17 @@ def conforms(spec: dict[str, Any], name: str, value: Any) -> None:
     assert value.keys() == spec["components"]["schemas"][name]["properties"].keys()
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/items"])
+def test_parameters_of_metadata_are_members_of_an_object(path: str, spec: dict[str, Any]) -> None:
+    (parameter,) = [
+        one for one in spec["paths"][path]["get"]["parameters"] if one["name"] == "metadata"
+    ]
+
+    assert parameter["schema"]["type"] == "object"
+    assert "metadata.KEY=VALUE" in parameter["description"]
+    assert "style" not in parameter  # a form, exploded: each member is a parameter of its own
+
+
 def test_answers_have_the_documented_shape(api: Service, spec: dict[str, Any]) -> None:
     job = api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.text_named_jpg()))
     conforms(spec, "Job", job)

@@ -110,3 +110,24 @@ def test_find_asks_by_id_and_study_and_prints_what_is_found(run: Run) -> None:
     assert json.loads(lines) == ITEM
     assert service.seen[0].path == f"/v1/items?external_id=A%2F1&study={'f' * 32}"
     assert run("find").exit_code == 2
+
+
+def test_find_asks_by_metadata(run: Run) -> None:
+    with scripted(page(ITEM)) as service:
+        options = ("--metadata", "ward=A", "--metadata", "side=오", "--external-id", "x")
+        result = run("find", *options, url=service.url)
+
+    assert result.exit_code == 0
+    assert service.seen[0].path == (
+        "/v1/items?external_id=x&metadata.ward=A&metadata.side=%EC%98%A4"
+    )
+
+
+@pytest.mark.parametrize("options", [["secret"], ["secret=1", "secret=2"]])
+def test_find_says_what_is_no_term_and_keeps_it_to_itself(run: Run, options: list[str]) -> None:
+    given = [word for option in options for word in ("--metadata", option)]
+    result = run("find", *given)
+
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr

@@ -319,6 +319,14 @@ def test_jobs_are_found_by_name_and_time(run: Run) -> None:
     assert request.path == "/v1/jobs?name=night+shift&created_after=2026-01-01"
 
 
+def test_jobs_are_found_by_metadata(run: Run) -> None:
+    with scripted(Answer({"items": [], "next": None})) as service:
+        options = ("--metadata", "ward=A=1&", "--metadata", "=", "--metadata", "ward=A=1&")
+        assert run("jobs", *options, url=service.url).exit_code == 0
+
+    assert service.seen[0].path == "/v1/jobs?metadata.ward=A%3D1%26&metadata.="
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "words"),
     [

@@ -186,6 +186,29 @@ def test_many_asynchronous_calls_run_at_once() -> None:
         assert asyncio.run(ask(service.url)) == [JOB_ID] * 5
 
 
+def test_metadata_is_searched_by_both_clients() -> None:
+    empty = Answer({"items": [], "next": None})
+    said = {"age": 3.0, "left": True, "ward": "A 1"}
+    query = "?metadata.age=3&metadata.left=true&metadata.ward=A+1"
+
+    async def use(url: str) -> list[Any]:
+        async with AsyncLunglineClient(url, retry=ONCE) as client:
+            jobs: list[Any] = [job async for job in client.jobs(metadata=said)]
+            return jobs + [item async for item in client.find(metadata=said)]
+
+    with scripted(*[empty] * 4) as service:
+        assert asyncio.run(use(service.url)) == []
+        with LunglineClient(service.url, retry=ONCE) as client:
+            assert [*client.jobs(metadata=said), *client.find(metadata=said)] == []
+            nested: Any = {"age": 3, "nested": [1]}
+            with pytest.raises(TypeError):
+                list(client.jobs(metadata=nested))
+    assert [request.path for request in service.seen] == [
+        f"/v1/jobs{query}",
+        f"/v1/items{query}",
+    ] * 2
+
+
 def test_the_asynchronous_twin_submits_waits_and_lists(tmp_path: Path) -> None:
     film = tmp_path / "a.jpg"
     film.write_bytes(films.jpeg(1))

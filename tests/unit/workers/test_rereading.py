@@ -71,6 +71,8 @@ def test_films_come_with_all_that_was_said_of_them(make: Make) -> None:
     assert (job.source, job.from_job, job.bundle) == ("job", source.id, "tiny@2")
     assert [item.name for item in items] == ["a.jpg", "again.jpg", "cut.jpg", "b.jpg"]
     assert (items[0].external_id, items[0].metadata) == ("A-1", {"age": 3})
+    found = parts.repository.items.find(DEFAULT_TENANT, limit=9, metadata=[("age", "3")])
+    assert [(item.job_id, item.seq) for item in found.items] == [(again.id, 0), (source.id, 0)]
     assert items[1].duplicate_of == items[0].id
     kept = {item.name: item for item in desk.items(source)}
     assert all(item.film == kept[item.name].film for item in items)

@@ -1,0 +1,159 @@
+"""Finding jobs and items by what clients said of them in metadata.
+
+Each value of an object's metadata is kept as a hash of its tenant, kind, key and text. So keys and
+values of any length and of any characters are plain data of one width, and those that have one are
+neighbours in one index, in the order of their ids, as pages need them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from lungline.terms import term_text
+from storage.models import TermRow
+from storage.upserts import chunks
+
+MOST_TERMS = 32
+"""Values of one job or item that it is found by; others come back, but lead nowhere."""
+MOST_CONDITIONS = 8
+"""Terms of one search."""
+_COUNTED = 10_000
+_DIGITS = 32  # 128 bits
+
+Condition = tuple[str, str]  # key, text of the value
+
+
+class Kind(StrEnum):
+    """What has metadata."""
+
+    JOB = "job"
+    ITEM = "item"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a query finds those that have all terms.
+
+    Attributes:
+        owner_id: The id of what is searched.
+        key: The same as the leading index has it: pages begin and are ordered by it.
+        terms: Conditions of the terms.
+    """
+
+    owner_id: InstrumentedAttribute[str]
+    key: InstrumentedAttribute[str]
+    terms: list[ColumnElement[bool]]
+
+    def page(
+        self,
+        conditions: Iterable[ColumnElement[bool]],
+        bounds: Iterable[ColumnElement[bool]],
+        limit: int,
+    ) -> Select[str]:
+        """Select ids, newest first; what belongs to them is looked up afterwards.
+
+        Args:
+            conditions: Of what is searched itself.
+            bounds: Of the key.
+            limit: Most ids.
+        """
+        if self.key is not self.owner_id:
+            # Not a join: SQLite would begin it with all that the tenant has.
+            owner = select(self.owner_id).where(self.owner_id == self.key, *conditions)
+            conditions = [_one_by_one(owner)]
+        query = select(self.key).where(*self.terms, *bounds, *conditions)
+        # The query around it asks the same table, and would take the conditions for its own.
+        return query.order_by(self.key.desc()).limit(limit).correlate(None)
+
+
+def digest(kind: Kind, tenant: str, key: str, text: str) -> str:
+    """Hash a term."""
+    # As JSON no two terms are written alike, and every text can be encoded.
+    written = json.dumps([kind, tenant, key, text])
+    return hashlib.sha256(written.encode()).hexdigest()[:_DIGITS]
+
+
+def digests(kind: Kind, tenant: str, metadata: Mapping[str, Any] | None) -> list[str]:
+    """Hash the terms of a job's or an item's metadata, the first `MOST_TERMS` of them."""
+    texts = ((key, term_text(value)) for key, value in (metadata or {}).items())
+    found = ((key, text) for key, text in texts if text is not None)
+    return [digest(kind, tenant, key, text) for key, text in islice(found, MOST_TERMS)]
+
+
+def keep(connection: Connection, kind: Kind, owners: Iterable[Mapping[str, Any]]) -> None:
+    """Insert the terms of new jobs or items, given as the rows that were inserted."""
+    rows = [
+        {"digest": each, "owner_id": owner["id"]}
+        for owner in owners
+        for each in digests(kind, owner["tenant"], owner.get("client_metadata"))
+    ]
+    if rows:
+        connection.execute(insert(TermRow), rows)
+
+
+def forget(connection: Connection, owner_ids: Collection[str]) -> None:
+    """Remove the terms of jobs or items that are removed."""
+    for some in chunks(owner_ids):
+        connection.execute(delete(TermRow).where(TermRow.owner_id.in_(some)))
+
+
+def search(
+    connection: Connection,
+    kind: Kind,
+    tenant: str,
+    owner_id: InstrumentedAttribute[str],
+    conditions: Collection[Condition],
+    *,
+    lead: bool,
+) -> Search:
+    """Plan a search.
+
+    Args:
+        connection: Of the transaction that will search.
+        kind: Of what is searched.
+        tenant: Whose.
+        owner_id: The id of what is searched.
+        conditions: All must hold; none: everything is found.
+        lead: Whether terms lead to what is found; else another index does, and they only sift.
+    """
+    wanted = _rarest_first(connection, [digest(kind, tenant, *one) for one in conditions])
+    key, found = owner_id, list[ColumnElement[bool]]()
+    if lead and wanted:
+        key = TermRow.owner_id
+        found.append(TermRow.digest == wanted.pop(0))
+    for each in wanted:
+        term = aliased(TermRow)
+        one = select(term.owner_id).where(term.digest == each, term.owner_id == key)
+        found.append(_one_by_one(one))
+    return Search(owner_id, key, found)
+
+
+def _one_by_one(query: Select[str]) -> ColumnElement[bool]:
+    """Let a query be asked for each row, by a primary key.
+
+    PostgreSQL would make a join of it, and without fresh statistics begin that with whole tables;
+    an OFFSET forbids it.
+    """
+    return query.offset(0).exists()
+
+
+def _rarest_first(connection: Connection, wanted: list[str]) -> list[str]:
+    """Let the rarest term lead: SQLite does not know how many have each."""
+    if len(wanted) < 2:
+        return wanted
+    some = [
+        select(TermRow.owner_id).where(TermRow.digest == each).limit(_COUNTED).subquery()
+        for each in wanted
+    ]
+    counts = [select(func.count()).select_from(one).scalar_subquery() for one in some]
+    numbers = connection.execute(select(*counts)).one()
+    return [each for _, each in sorted(zip(numbers, wanted, strict=True))]
