@@ -144,12 +144,11 @@ def export_pieces(parts: Parts, export: Export, items: Iterable[Item]) -> Iterat
         InvalidParameter: The format cannot be written here.
     """
     form: ExportFormat = export.format
+    bundles = Bundles(parts.repository.database, parts.settings)
     if form.pictures:
-        settings = parts.settings
-        drawing = Pictures(parts.store, settings.max_film_pixels, settings.bundles_dir)
+        drawing = Pictures(parts.store, parts.settings.max_film_pixels, bundles)
         return zip_stored(picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE)))
     job = parts.repository.jobs.get(export.tenant, export.job_id)
-    bundles = Bundles(parts.repository.database, parts.settings)
     labels = labels_of(job, parts.repository.items, bundles)
     return table_pieces(form, items, labels)
 

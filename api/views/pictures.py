@@ -141,5 +141,5 @@ def _answer(kind: str, item_id: str, size: int, **how: Any) -> Response:
 def _pencil(kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
     """What draws one kind of picture, also while an answer streams."""
     here = parts()
-    drawing = Pictures(here.store, here.settings.max_film_pixels, here.settings.bundles_dir)
+    drawing = Pictures(here.store, here.settings.max_film_pixels, here.bundles)
     return drawing.pencil(kind, size, **how)

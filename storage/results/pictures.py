@@ -6,23 +6,24 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lungline.errors import (
+    BundleNotFound,
     FilmDropped,
     FilmRejected,
     InvalidParameter,
     ObjectNotFound,
     PictureNotReady,
 )
+from storage.bundles import Bundles
 from storage.films import FilmRef
 from storage.items import Item
 from storage.objects import ObjectStore
 from storage.predictions import Prediction
-from storage.results.render.clahe import contrast_of, equalise
+from storage.results.render.clahe import Contrast, contrast_in, equalise
 from storage.results.render.film import Grey, decode_grey, shows_itself, to_png
 from storage.results.render.maps import box_of, heat_at, mask_at
 from storage.results.render.overlay import draw_heatmap, draw_overlay
@@ -40,12 +41,12 @@ class Pictures:
     Attributes:
         store: Where films, views and masks are.
         most_pixels: Films with more are not decoded.
-        bundles: Folder of the bundles, which say how they treat contrast.
+        bundles: Say how they treat contrast.
     """
 
     store: ObjectStore
     most_pixels: int
-    bundles: Path
+    bundles: Bundles
 
     def pencil(self, kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
         """What draws one kind of picture: `film`, `mask`, `heatmap`, `clahe` or `overlay`."""
@@ -103,8 +104,7 @@ class Pictures:
             PictureNotReady: The film cannot be shown before it was read, or was refused.
             FilmRejected: It is too large, or cannot be decoded.
         """
-        bundle = None if item.prediction is None else item.prediction.bundle
-        return to_png(equalise(self._grey(item, size), contrast_of(self.bundles, bundle)))
+        return to_png(equalise(self._grey(item, size), self._contrast(item)))
 
     def overlay(self, item: Item, size: int) -> bytes:
         """Film, lung contour and heat with the research-use notice, as PNG.
@@ -128,6 +128,16 @@ class Pictures:
                 raise PictureNotReady("A film of this format can be shown once it was read.")
             data = self._get(view)
         return decode_grey(data, size)
+
+    def _contrast(self, item: Item) -> Contrast:
+        """As the bundle that read the item says; the usual one for others, or where it is gone."""
+        if item.prediction is None:
+            return Contrast()
+        try:
+            manifest, _ = self.bundles.told(self.bundles.resolve(item.prediction.bundle))
+        except BundleNotFound:
+            return Contrast()
+        return contrast_in(manifest)
 
     def _mask(self, prediction: Prediction, grey: Grey) -> Grey:
         if prediction.mask_key is None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from lungline.bundles import MANIFEST, find_bundle
-from lungline.errors import BundleNotFound
 from storage.results.render.film import Grey
 
 
@@ -39,22 +36,9 @@ def equalise(film: Grey, contrast: Contrast) -> Grey:
     return np.asarray(equaliser.apply(film), np.uint8)
 
 
-@lru_cache(maxsize=64)
-def contrast_of(bundles: Path, bundle: str | None) -> Contrast:
-    """Tell how a bundle treats contrast; one that is gone, or says nothing, by the usual figures.
-
-    Args:
-        bundles: Folder of the bundles.
-        bundle: `name@version`; None: the film has not been read.
-    """
-    usual = Contrast()
-    if bundle is None:
-        return usual
-    try:
-        manifest = find_bundle(bundles, bundle).path / MANIFEST
-    except BundleNotFound:
-        return usual
-    said = json.loads(manifest.read_text(encoding="utf-8")).get("preprocessing", {})
+def contrast_in(manifest: Mapping[str, Any]) -> Contrast:
+    """Tell how a bundle treats contrast; one that says nothing, by the usual figures."""
+    usual, said = Contrast(), manifest.get("preprocessing", {})
     return Contrast(
         float(said.get("clahe_clip", usual.clahe_clip)),
         int(said.get("clahe_tiles", usual.clahe_tiles)),

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from werkzeug.test import TestResponse
 
 from storage.bundles import object_key
+from storage.results.render.clahe import Contrast, equalise
+from storage.results.render.film import decode_grey
 from tests.factories import films
 from tests.factories.bundle_zips import bundle_parts, described, zipped
 from tests.factories.services import BUNDLE, Service, service, write_bundle
@@ -202,3 +205,20 @@ def test_the_page_shows_what_can_be_named_whatever_its_figures_look_like(api: Se
     html = api.client.get("/models", headers={"Accept-Language": "en"}).text
     assert "chest@3" not in html
     assert html.index("chest@2") < html.index(BUNDLE)
+
+
+def test_contrast_is_shown_as_the_bundle_that_read_the_film_treats_it(api: Service) -> None:
+    for version, clip in (("1", 1.0), ("2", 9.0)):
+        said = {"clahe_clip": clip, "clahe_tiles": 2}
+        add(api, zipped(bundle_parts(version=version, preprocessing=said)))
+    shown = []
+    for version in ("1", "2"):
+        job = api.job(("a.jpg", films.jpeg(1)), model=f"chest@{version}")
+        api.read_all()
+        (item,) = api.client.get(job["links"]["items"]).get_json()["items"]
+        answer = api.client.get(f"/v1/items/{item['id']}/clahe")
+        film = decode_grey(films.jpeg(1), 1024)
+        expected = equalise(film, Contrast(1.0 if version == "1" else 9.0, 2))
+        assert np.array_equal(decode_grey(answer.data, 1024), expected)
+        shown.append(answer.data)
+    assert shown[0] != shown[1]
