@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from lungline.archives import ArchiveFormat
-from lungline.domain import JobStatus
+from lungline.domain import DEFAULT_TENANT, JobStatus
+from storage.jobs import Job
 from tests.factories import archives, films
 from tests.factories.service import Service, prepare, quick_settings
 from tests.factories.worker_processes import WorkerProcesses, wait_for
@@ -19,25 +22,24 @@ pytestmark = pytest.mark.faults
 FILMS = 400
 
 
-@pytest.mark.parametrize("kind", [ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP])
+@pytest.mark.parametrize("origin", [ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP, "prefix", "job"])
 def test_a_killed_expander_goes_on_at_the_cursor(
-    kind: ArchiveFormat, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
+    origin: str, valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory
 ):
+    place = tmp_path_factory.mktemp("place")
     settings = quick_settings(
         tmp_path_factory.mktemp("expand"),
         broker_url=valkey.url,
         expand_slice=4,
         expander_processes=1,
+        sources=f"place={place}",
     )
     prepare(settings)
     with WorkerProcesses(settings) as processes:
-        processes.start("expand", "control", "beat")
         service = Service(settings, processes)
-        packed = {f"films/{n:05}.jpg": films.jpeg(80_000 + n) for n in range(FILMS)}
-        zipped = kind is ArchiveFormat.ZIP
-        job = service.submit_archive(
-            archives.zip_of(packed) if zipped else archives.tar_of(packed, kind)
-        )
+        packed = {f"film-{n:04}": films.jpeg(80_000 + n) for n in range(FILMS)}
+        job = submit(service, place, origin, packed)
+        processes.start("expand", "control", "beat")
 
         for share in (0.1, 0.3):
             wait_for(lambda share=share: service.job(job).entries_seen >= share * FILMS)
@@ -46,9 +48,26 @@ def test_a_killed_expander_goes_on_at_the_cursor(
         wait_for(lambda: service.job(job).status is JobStatus.RUNNING)
 
         items = service.items(job)
-        assert [item.name for item in items] == [f"films/{n:05}.jpg" for n in range(FILMS)]
+        assert [item.name for item in items] == list(packed)
         assert len({item.film.sha256 for item in items}) == FILMS
         assert service.repository.repairs.check_counters() == []
         assert (service.job(job).entries_accepted, service.job(job).entries_seen) == (FILMS, FILMS)
         assert service.store.get(items[7].film.object_key) == films.jpeg(80_007)
         service.close()
+
+
+def submit(service: Service, place: Path, origin: str, packed: Mapping[str, bytes]) -> Job:
+    """Make a job of films that an expander has to find."""
+    match origin:
+        case ArchiveFormat.ZIP:
+            return service.submit_archive(archives.zip_of(packed))
+        case ArchiveFormat.TAR_GZIP:
+            return service.submit_archive(archives.tar_of(packed, ArchiveFormat.TAR_GZIP))
+        case "prefix":
+            for name, film in packed.items():
+                (place / name).write_bytes(film)
+            return service.submit_prefix("place/")
+        case _:
+            first = service.submit(list(packed.values()))
+            service.repository.jobs.cancel(DEFAULT_TENANT, first.id)
+            return service.submit_again(first)
