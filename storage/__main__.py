@@ -44,9 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
                     as_json=given.json,
                 )
             if given.command == "backup":
-                return run_backup(settings, database, given.folder)
+                return run_backup(settings, database, given.folder, as_json=given.json)
             if given.command == "restore":
-                return run_restore(settings, database, given.folder, replace=given.replace)
+                return run_restore(
+                    settings, database, given.folder, replace=given.replace, as_json=given.json
+                )
             if given.command == "migrate":
                 _migrate(database, given.admin_key_file)
             else:
@@ -88,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("--json", action="store_true", help="print one JSON object a line")
     backup = commands.add_parser("backup", help="copy database and store into a folder")
     backup.add_argument("folder", type=Path)
+    backup.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     restore = commands.add_parser("restore", help="put a backup into database and store")
     restore.add_argument("folder", type=Path)
+    restore.add_argument("--json", action="store_true", help="print one line of JSON at the end")
     restore.add_argument("--replace", action="store_true", help="remove what is there")
     return parser
 

@@ -1,7 +1,8 @@
-"""`python -m storage backup | restore`: what people see of a backup."""
+"""`python -m storage backup | restore`: what is seen of a backup."""
 
 from __future__ import annotations
 
+import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +21,9 @@ HOLDS = (
 )
 
 
-def run_backup(settings: Settings, database: Database, folder: Path) -> int:
+def run_backup(
+    settings: Settings, database: Database, folder: Path, *, as_json: bool = False
+) -> int:
     """Take a backup, telling of it on standard error; return the exit status.
 
     Raises:
@@ -33,10 +36,15 @@ def run_backup(settings: Settings, database: Database, folder: Path) -> int:
     gone = f"; {made.gone:,} were deleted while they were copied" if made.gone else ""
     _tell(f"{folder} is whole: {made.objects:,} objects, {made.objects_bytes:,} bytes{gone}")
     _tell(HOLDS)
+    if as_json:
+        told = {"objects": made.objects, "objects_bytes": made.objects_bytes, "gone": made.gone}
+        print(json.dumps({"backup": str(folder), **told}))
     return 0
 
 
-def run_restore(settings: Settings, database: Database, folder: Path, *, replace: bool) -> int:
+def run_restore(
+    settings: Settings, database: Database, folder: Path, *, replace: bool, as_json: bool = False
+) -> int:
     """Put a backup back, telling of it on standard error; return the exit status.
 
     Raises:
@@ -54,6 +62,8 @@ def run_restore(settings: Settings, database: Database, folder: Path, *, replace
     ) as error:
         return _failed(error)
     _tell("Restored. The files identity.key and link.key are not part of a backup.")
+    if as_json:
+        print(json.dumps({"restored": str(folder)}))
     return 0
 
 

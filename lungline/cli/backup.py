@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from lungline.cli.app import app
+from lungline.cli.printing import JsonOption
 from lungline.settings import environment_of, load_settings
 from lungline.stack.checkout import find_checkout
 
@@ -37,7 +38,7 @@ DataOption = Annotated[
 
 
 @app.command(epilog=BACKUP_EXAMPLES)
-def backup(folder: FolderArgument, data: DataOption = None) -> None:
+def backup(folder: FolderArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Copy database and object store into a folder, while the service runs.
 
     The database as it is at one moment, then the objects. Broken off, the same command goes on;
@@ -45,7 +46,7 @@ def backup(folder: FolderArgument, data: DataOption = None) -> None:
     films and findings, API keys as hashes, and the secrets of webhooks: guard it. It does not hold
     the settings, nor `identity.key` and `link.key`.
     """
-    _run("backup", folder, data)
+    _run("backup", folder, data, *_told(as_json))
 
 
 @app.command(epilog=RESTORE_EXAMPLES)
@@ -53,13 +54,18 @@ def restore(
     folder: FolderArgument,
     data: DataOption = None,
     replace: Annotated[bool, typer.Option(help="Remove what is there already.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Put a backup into an empty database and object store; the service must not run.
 
     Everything is compared with its checksum, and a database of an earlier version is brought up to
     date. A backup of SQLite and a local store goes into PostgreSQL and S3 too, and back.
     """
-    _run("restore", folder, data, *(["--replace"] if replace else []))
+    _run("restore", folder, data, *(["--replace"] if replace else []), *_told(as_json))
+
+
+def _told(as_json: bool) -> list[str]:
+    return ["--json"] if as_json else []
 
 
 def _run(command: str, folder: Path, data: Path | None, *options: str) -> None:

@@ -42,15 +42,15 @@ def test_films_are_read(service: Service):
 
 def test_an_archive_is_expanded_and_read(service: Service):
     count = 40
-    job = service.submit_archive(archives.zip_of_films(count, first_seed=2_000))
+    submitted = service.submit_archive(archives.zip_of_films(count, first_seed=2_000))
 
-    job = service.finished(job)
+    job = service.finished(submitted)
 
     assert job.status is JobStatus.SUCCEEDED
     assert (job.total, job.succeeded, job.entries_seen) == (count, count, count)
     data = [films.jpeg(2_000 + number) for number in range(count)]
     service.assert_each_read_once(job, data)
-    assert not service.store.exists(str(job.archive_key))
+    assert not service.store.exists(str(submitted.archive_key))
 
 
 def test_a_damaged_film_fails_alone(service: Service):
