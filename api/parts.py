@@ -19,6 +19,7 @@ from storage.objects import ObjectStore, open_store
 from storage.overview import Overview
 from storage.quotas import Limits
 from storage.repository import Repository
+from storage.results.drawing.drawers import Drawers
 from storage.space import Space
 
 
@@ -40,6 +41,7 @@ class Parts:
         self._intake: FilmIntake | None = None
         self._permits: Permits | None = None
         self._doorbell: Doorbell | None = None
+        self._drawers: Drawers | None = None
         self._links: Links | None = None
         self._sessions: Sessions | None = None
 
@@ -103,6 +105,14 @@ class Parts:
             return self._doorbell
 
     @property
+    def drawers(self) -> Drawers:
+        """What draws pictures."""
+        with self._lock:
+            if self._drawers is None:
+                self._drawers = Drawers(self.settings)
+            return self._drawers
+
+    @property
     def links(self) -> Links:
         """What signs the API's own links."""
         with self._lock:
@@ -123,5 +133,8 @@ class Parts:
         with self._lock:
             if self._database is not None:
                 self._database.dispose()
+            if self._drawers is not None:
+                self._drawers.close()
+            self._drawers = None
             self._database = self._repository = self._store = None
             self._intake = self._permits = self._doorbell = None

@@ -261,6 +261,14 @@ class PictureNotReady(ClientError):
     title = "The film has not been read"
 
 
+class PictureFailed(ClientError):
+    """Drawing the picture took too much time or memory, or ended the process that draws."""
+
+    code = "picture_failed"
+    status = 422
+    title = "The picture cannot be drawn"
+
+
 class FilmDropped(ClientError):
     """The film's pixels were dropped by age; its findings are kept."""
 
@@ -539,6 +547,15 @@ class StorageQuotaReached(QuotaExceeded):
     code = "storage_quota_reached"
     title = "The tenant has too much stored"
     retry_after = 3600
+
+
+class PicturesBusy(LunglineError):
+    """As many pictures are being drawn as may be."""
+
+    code = "pictures_busy"
+    status = 503
+    title = "Too many pictures are being drawn"
+    retry_after = 2
 
 
 class TooManyStreams(LunglineError):

@@ -131,6 +131,24 @@ class Settings(BaseSettings):
         "`10.0.0.0/8`; `http://` is taken then too. None by default: the public internet only.",
     )
 
+    # Drawing pictures, in processes of their own.
+    picture_processes: int = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        ge=1,
+        description="Processes that draw pictures, of each gunicorn worker; started when needed.",
+    )
+    picture_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="A picture that takes longer to draw is given up, and its process is ended; "
+        "also the longest wait for a free one.",
+    )
+    picture_memory_bytes: int = Field(
+        1024 * MIB,
+        ge=256 * MIB,
+        description="Most memory of its own that a process which draws pictures may take.",
+    )
+
     # Limits on what clients send.
     max_body_bytes: int = Field(2048 * MIB, gt=0, description="Largest body of one submission.")
     max_film_bytes: int = Field(64 * MIB, gt=0, description="Largest film file.")

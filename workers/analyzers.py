@@ -112,6 +112,7 @@ def _load_analyzer(path: Path, settings: Settings) -> Reader:
         max_bytes=settings.max_film_bytes,
         max_pixels=settings.max_film_pixels,
         max_side=settings.max_film_side,
+        max_inflated_bytes=settings.max_film_bytes,
     )
     try:
         return Analyzer.load(path, settings.runtime, precision=settings.precision, limits=limits)

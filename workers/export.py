@@ -146,7 +146,8 @@ def export_pieces(parts: Parts, export: Export, items: Iterable[Item]) -> Iterat
     form: ExportFormat = export.format
     bundles = Bundles(parts.repository.database, parts.settings)
     if form.pictures:
-        drawing = Pictures(parts.store, parts.settings.max_film_pixels, bundles)
+        most_pixels = parts.settings.max_film_pixels
+        drawing = Pictures(parts.store, most_pixels, bundles, parts.drawers)
         return zip_stored(picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE)))
     job = parts.repository.jobs.get(export.tenant, export.job_id)
     labels = labels_of(job, parts.repository.items, bundles)

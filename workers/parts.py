@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.objects import ObjectStore, open_store
 from storage.quotas import Limits
 from storage.repository import Repository
+from storage.results.drawing.drawers import Drawers
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
 from workers.stored_films import fetch_film
@@ -42,6 +43,7 @@ class Parts:
         helpers: Threads that fetch films and send permits.
         writer: Writes what was read.
         courier: Carries webhooks beside the sweep.
+        drawers: Draw the pictures of an export, one at a time.
         hold: Entered while this process holds work; it may be entered many times.
         worker_id: Under which this process claims.
         parent: Process id of the parent, without which a child exits; None to go on.
@@ -58,6 +60,7 @@ class Parts:
     helpers: ThreadPoolExecutor
     writer: Writer
     courier: Courier
+    drawers: Drawers
     hold: AbstractContextManager[object]
     worker_id: str
     parent: int | None
@@ -66,6 +69,7 @@ class Parts:
     def close(self) -> None:
         """Let go of threads and connections."""
         self.courier.close()
+        self.drawers.close()
         self.writer.close()
         self.helpers.shutdown()
         self.permits.close()
@@ -111,6 +115,7 @@ def build_parts(
         helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
         writer=Writer(hold),
         courier=Courier(partial(deliver_due, repository, settings, stopping)),
+        drawers=Drawers(settings, most=1),
         hold=hold,
         worker_id=worker_id,
         parent=parent,

@@ -1,4 +1,4 @@
-"""/v1/items/{id}/film, mask, heatmap, clahe, overlay: PNG, drawn on request."""
+"""/v1/items/{id}/film, mask, heatmap, clahe, overlay: PNG, drawn on request elsewhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from lungline.errors import (
     InvalidParameter,
     ItemNotFound,
     JobNotFound,
+    PictureFailed,
     PictureNotReady,
+    PicturesBusy,
     StoreUnavailable,
 )
 from lungline.zipping import zip_stored
@@ -42,7 +44,9 @@ _ANSWERS: Answers = {
         PictureNotReady,
         FilmDropped,
         FilmRejected,
+        PictureFailed,
         InvalidParameter,
+        PicturesBusy,
         StoreUnavailable,
     ),
 }
@@ -141,5 +145,5 @@ def _answer(kind: str, item_id: str, size: int, **how: Any) -> Response:
 def _pencil(kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
     """What draws one kind of picture, also while an answer streams."""
     here = parts()
-    drawing = Pictures(here.store, here.settings.max_film_pixels, here.bundles)
+    drawing = Pictures(here.store, here.settings.max_film_pixels, here.bundles, here.drawers)
     return drawing.pencil(kind, size, **how)

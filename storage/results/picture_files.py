@@ -7,7 +7,13 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 
 from lungline.domain import ExportFormat
-from lungline.errors import FilmDropped, FilmRejected, PictureNotReady
+from lungline.errors import (
+    FilmDropped,
+    FilmRejected,
+    PictureFailed,
+    PictureNotReady,
+    PicturesBusy,
+)
 from storage.items import Item
 
 MISSING = "missing.csv"
@@ -17,6 +23,7 @@ PICTURE_OF = {
     ExportFormat.HEATMAPS: "heatmap",
 }
 """Which picture an export holds."""
+_NONE = (PictureNotReady, FilmDropped, FilmRejected, PictureFailed, PicturesBusy)
 PICTURE_SIDE = 1024
 """Pixels of the longest side, where nobody says."""
 
@@ -30,8 +37,7 @@ def picture_files(
 
     Args:
         items: In their order.
-        draw: Draws the picture; `PictureNotReady`, `FilmDropped` and `FilmRejected` say why there
-            is none.
+        draw: Draws the picture; the errors of `_NONE` say why there is none.
 
     Raises:
         StoreUnavailable: The object store failed.
@@ -42,6 +48,6 @@ def picture_files(
     for item in items:
         try:
             yield f"{item.seq:07}-{item.id}.png", draw(item)
-        except (PictureNotReady, FilmDropped, FilmRejected) as error:
+        except _NONE as error:
             missing.writerow([item.seq, item.id, error.code, error.message])
     yield MISSING, text.getvalue().encode()

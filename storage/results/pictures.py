@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 from lungline.errors import (
     BundleNotFound,
@@ -23,10 +21,10 @@ from storage.films import FilmRef
 from storage.items import Item
 from storage.objects import ObjectStore
 from storage.predictions import Prediction
-from storage.results.render.clahe import Contrast, contrast_in, equalise
-from storage.results.render.film import Grey, decode_grey, shows_itself, to_png
-from storage.results.render.maps import box_of, heat_at, mask_at
-from storage.results.render.overlay import draw_heatmap, draw_overlay
+from storage.results.drawing.drawers import Drawers
+from storage.results.render.contrast import Contrast, contrast_in
+from storage.results.render.depth import shows_itself
+from storage.results.render.order import Order
 
 DRAWING = 2
 """Raised whenever the same data would be drawn differently: part of each picture's ETag."""
@@ -34,19 +32,22 @@ DRAWING = 2
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """Draws pictures on request; nothing is kept.
+    """Draws pictures on request, in processes that can be killed; nothing is kept.
 
-    Every picture of a film that retention has dropped raises `FilmDropped`.
+    Every picture raises, besides what it says itself, what `Drawers.draw` raises, and `FilmDropped`
+    of a film that retention has dropped.
 
     Attributes:
         store: Where films, views and masks are.
         most_pixels: Films with more are not decoded.
         bundles: Say how they treat contrast.
+        drawers: The processes.
     """
 
     store: ObjectStore
     most_pixels: int
     bundles: Bundles
+    drawers: Drawers
 
     def pencil(self, kind: str, size: int, **how: Any) -> Callable[[Item], bytes]:
         """What draws one kind of picture: `film`, `mask`, `heatmap`, `clahe` or `overlay`."""
@@ -64,9 +65,8 @@ class Pictures:
 
         Raises:
             PictureNotReady: The film cannot be shown before it was read, or was refused.
-            FilmRejected: It is too large, or cannot be decoded.
         """
-        return to_png(self._grey(item, size))
+        return self.drawers.draw(Order("film", size), self._film(item))
 
     def mask(self, item: Item, size: int) -> bytes:
         """The lung mask in the film's geometry, as PNG, 0 and 255.
@@ -74,8 +74,8 @@ class Pictures:
         Raises:
             PictureNotReady: The film has not been read.
         """
-        prediction, grey = _read(item), self._grey(item, size)
-        return to_png(self._mask(prediction, grey))
+        prediction, film = _read(item), self._film(item)
+        return self.drawers.draw(Order("mask", size), film, self._mask(prediction))
 
     def heatmap(
         self, item: Item, size: int, *, label: str | None = None, fade: bool = False
@@ -92,19 +92,17 @@ class Pictures:
             PictureNotReady: The film has not been read.
             InvalidParameter: The label set has no such label.
         """
-        prediction, grey = _read(item), self._grey(item, size)
-        height, width = grey.shape
-        box = box_of(prediction.region, width, height)
-        return to_png(draw_heatmap(_heat(prediction, grey, label), box, fade=fade))
+        order = _with_heat(Order("heatmap", size, fade=fade), _read(item), label)
+        return self.drawers.draw(order, self._film(item))
 
     def clahe(self, item: Item, size: int) -> bytes:
         """The film with its contrast equalised locally, as PNG.
 
         Raises:
             PictureNotReady: The film cannot be shown before it was read, or was refused.
-            FilmRejected: It is too large, or cannot be decoded.
         """
-        return to_png(equalise(self._grey(item, size), self._contrast(item)))
+        order = Order("clahe", size, contrast=self._contrast(item))
+        return self.drawers.draw(order, self._film(item))
 
     def overlay(self, item: Item, size: int) -> bytes:
         """Film, lung contour and heat with the research-use notice, as PNG.
@@ -112,22 +110,24 @@ class Pictures:
         Raises:
             PictureNotReady: The film has not been read.
         """
-        prediction, grey = _read(item), self._grey(item, size)
-        return to_png(draw_overlay(grey, self._mask(prediction, grey), _heat(prediction, grey)))
+        prediction, film = _read(item), self._film(item)
+        order = _with_heat(Order("overlay", size), prediction)
+        return self.drawers.draw(order, film, self._mask(prediction))
 
-    def _grey(self, item: Item, size: int) -> Grey:
+    def _film(self, item: Item) -> bytes:
+        """The stored film, or the view of it that was made in reading: 8 bits, JPEG or PNG."""
         film = _stored(item)
         if film.width * film.height > self.most_pixels:
             raise FilmRejected(
                 "too_many_pixels", f"The film has more than {self.most_pixels:,} pixels, the limit."
             )
         data = self._get(film.object_key)
-        if not shows_itself(data):
-            view = item.prediction.view_key if item.prediction is not None else None
-            if view is None:
-                raise PictureNotReady("A film of this format can be shown once it was read.")
-            data = self._get(view)
-        return decode_grey(data, size)
+        if shows_itself(data):
+            return data
+        view = item.prediction.view_key if item.prediction is not None else None
+        if view is None:
+            raise PictureNotReady("A film of this format can be shown once it was read.")
+        return self._get(view)
 
     def _contrast(self, item: Item) -> Contrast:
         """As the bundle that read the item says; the usual one for others, or where it is gone."""
@@ -139,11 +139,10 @@ class Pictures:
             return Contrast()
         return contrast_in(manifest)
 
-    def _mask(self, prediction: Prediction, grey: Grey) -> Grey:
+    def _mask(self, prediction: Prediction) -> bytes:
         if prediction.mask_key is None:
             raise PictureNotReady("No lung mask was stored with this reading.")
-        height, width = grey.shape
-        return mask_at(self._get(prediction.mask_key), width, height)
+        return self._get(prediction.mask_key)
 
     def _get(self, key: str) -> bytes:
         try:
@@ -177,11 +176,9 @@ def _read(item: Item) -> Prediction:
     return item.prediction
 
 
-def _heat(prediction: Prediction, grey: Grey, label: str | None = None) -> Grey:
+def _with_heat(order: Order, prediction: Prediction, label: str | None = None) -> Order:
     labels = [finding["label"] for finding in prediction.findings]
-    maps = np.asarray(prediction.activation, np.float32)
-    height, width = grey.shape
     if label is not None and label not in labels:
         raise InvalidParameter(f"label: this reading knows {', '.join(labels)}.")
-    shown = maps[labels.index(label or prediction.top_label)]
-    return heat_at(shown, prediction.region, width, height)
+    activation = prediction.activation[labels.index(label or prediction.top_label)]
+    return replace(order, activation=activation, region=prediction.region)

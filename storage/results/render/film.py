@@ -11,21 +11,12 @@ from lungline.errors import FilmRejected
 Grey = NDArray[np.uint8]
 """(height, width), 0 to 255."""
 
-_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _JPEG_MAGIC = b"\xff\xd8"
-_PNG_DEPTH_AT = 24  # PNG specification, 11.2.2: IHDR's ninth byte
 _REDUCED = {
     8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
     4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
 }
-
-
-def shows_itself(data: bytes) -> bool:
-    """Whether the stored bytes are an 8-bit JPEG or PNG; others need the view made in reading."""
-    if data.startswith(_PNG_MAGIC):
-        return len(data) > _PNG_DEPTH_AT and data[_PNG_DEPTH_AT] <= 8
-    return data.startswith(_JPEG_MAGIC)
 
 
 def decode_grey(data: bytes, size: int) -> Grey:
@@ -40,11 +31,14 @@ def decode_grey(data: bytes, size: int) -> Grey:
 
     Raises:
         FilmRejected: The file cannot be decoded.
+        MemoryError: It needs more memory than there is.
     """
     coded = np.frombuffer(data, np.uint8)
     try:
         film = cv2.imdecode(coded, _REDUCED.get(_reduction(data, size), cv2.IMREAD_GRAYSCALE))
-    except cv2.error:
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError from error
         film = None
     if film is None:
         raise FilmRejected("undecodable", "The stored film cannot be decoded.")

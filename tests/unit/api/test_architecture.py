@@ -1,4 +1,4 @@
-"""The API's process holds no model and no worker."""
+"""The API's process holds no model, no worker and no decoder."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from tests.factories.services import settings
 from tests.fixtures.parts import REPOSITORY
 
 FORBIDDEN = ("tensorflow", "keras", "openvino", "ml", "workers", "torch", "jax")
+DECODERS = ("cv2", "PIL", "pydicom", "imagecodecs", "simplejpeg", "numpy")
 SCRIPT = """
 import sys
 from api.wsgi import app
 client = app.test_client()
+from api.context import EXTENSION
+app.extensions[EXTENSION].intake, app.extensions[EXTENSION].drawers
 print(client.get("/healthz").status_code, client.get("/openapi.json").status_code)
 print(" ".join(sorted({name.partition(".")[0] for name in sys.modules})))
 """
 
 
-def test_the_api_loads_neither_ml_nor_workers_nor_a_runtime(tmp_path: Path) -> None:
+def test_the_api_loads_neither_ml_nor_workers_nor_a_runtime_nor_a_decoder(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=REPOSITORY,
@@ -33,3 +36,4 @@ def test_the_api_loads_neither_ml_nor_workers_nor_a_runtime(tmp_path: Path) -> N
     assert statuses == "200 200"
     assert {"api", "storage", "flask"} <= set(modules.split())
     assert set(FORBIDDEN).isdisjoint(modules.split())
+    assert set(DECODERS).isdisjoint(modules.split())

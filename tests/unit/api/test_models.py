@@ -11,7 +11,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from storage.bundles import object_key
-from storage.results.render.clahe import Contrast, equalise
+from storage.results.render.clahe import equalise
+from storage.results.render.contrast import Contrast
 from storage.results.render.film import decode_grey
 from tests.factories import films
 from tests.factories.bundle_zips import bundle_parts, described, zipped

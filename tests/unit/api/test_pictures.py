@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from lungline.domain import DEFAULT_TENANT
 from lungline.errors import FilmRejected
 from storage.claims import Outcome
-from storage.results.render.film import decode_grey, shows_itself, to_png
+from storage.results.drawing.drawers import Drawers
+from storage.results.render.depth import shows_itself
+from storage.results.render.film import decode_grey, to_png
 from storage.results.render.maps import box_of, heat_at, mask_at
 from storage.results.render.overlay import draw_heatmap, draw_overlay
-from tests.factories import films
+from tests.factories import films, planted_drawer
 from tests.factories.services import BUNDLE, Service, lung_mask, prediction, service
 
 KINDS = ("film", "mask", "heatmap", "overlay")
@@ -200,6 +202,28 @@ def test_a_damaged_film_is_told_as_such(api: Service) -> None:
     api.parts.store.put(f"{DEFAULT_TENANT}/films/{item['film']['sha256']}", cut)
     answer = api.client.get(item["links"]["film"])
     assert (answer.status_code, answer.get_json()["code"]) == (422, "undecodable")
+
+
+def test_a_film_that_ends_the_process_that_draws_is_told_as_such(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a film whose bytes end whatever decodes them, and one that is well
+    bad, good = (only_item(api, api.job(("a.jpg", films.jpeg(seed)))) for seed in (1, 2))
+    api.parts.store.put(f"{DEFAULT_TENANT}/films/{bad['film']['sha256']}", b"\xff\xd8 dies")
+    planted = Drawers(api.parts.settings, command=planted_drawer.COMMAND)
+    monkeypatch.setattr(api.parts, "_drawers", planted)
+
+    for _ in range(2):
+        answer = api.client.get(bad["links"]["film"])
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "picture_failed")
+        assert answer.content_type == "application/problem+json"
+        assert picture(api, good["links"]["film"]).shape == (80, 96)
+
+    api.read_all()
+    pictures = api.client.get(f"/v1/jobs/{bad['job_id']}/pictures?kind=mask")
+    assert pictures.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(pictures.data)) as files:
+        assert b"picture_failed" in files.read("missing.csv")
 
 
 def test_large_jpegs_are_decoded_small() -> None:
