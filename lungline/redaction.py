@@ -16,6 +16,9 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=bearer )[^\s\"',]+"),
     re.compile(r"(?<=://)[^\s/@\"']*:[^\s/@\"']+(?=@)"),  # user and password of an address
     re.compile(r"(?i)(?<=signature=)[^\s&\"']+"),  # of a link, S3's among them
+    re.compile(r"(?i)(?<=password=)[^\s&\"',)]+"),  # of an address, or of libpq's words
+    re.compile(r"(?<=lungline_session=)[^\s;\"',]+"),
+    re.compile(r"(?<=whsec_)[A-Za-z0-9+/=_-]+"),
 )
 _SHORTEST = 6
 """A shorter secret could be any word; it has no place in a deployment."""

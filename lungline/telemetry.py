@@ -16,6 +16,9 @@ from structlog.stdlib import BoundLogger
 from lungline.redaction import Redactor
 from lungline.settings import Settings, secrets_of
 
+QUOTING = ("httpx", "httpcore", "botocore", "boto3", "s3transfer", "urllib3")
+"""Below WARNING these quote whole addresses, headers and signatures: of webhooks, and of S3."""
+
 
 def configure_logging(settings: Settings, part: str) -> None:
     """Send the logs of this process to standard error in one shape.
@@ -58,6 +61,8 @@ def configure_logging(settings: Settings, part: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
+    for name in QUOTING:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.contextvars.bind_contextvars(part=part)
 
 

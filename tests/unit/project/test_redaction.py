@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import structlog
 
 from lungline.redaction import HIDDEN, Redactor
 from lungline.settings import Settings
-from lungline.telemetry import configure_logging, get_logger
+from lungline.telemetry import QUOTING, configure_logging, get_logger
 
 KEY = "lungline_" + "0a" * 16 + "_" + "Zz-_" * 10 + "abc"
 
@@ -25,6 +26,10 @@ KEY = "lungline_" + "0a" * 16 + "_" + "Zz-_" * 10 + "abc"
         ("redis://:hunter2@broker:6379/0", "hunter2"),
         ("PUT https://s3/x?X-Amz-Signature=beef&X-Amz-Date=1", "beef"),
         ("PUT /v1/uploads/0/parts/1?expires=1&signature=beef", "beef"),
+        ("postgresql://db/x?user=a&password=hunter2&x=1", "hunter2"),
+        ("host=db password=hunter2 dbname=x", "hunter2"),
+        ("Cookie: lungline_session=0a.17.beef; other=1", "beef"),
+        ("signed with whsec_aGVsbG8+/w==.", "aGVsbG8"),
         ("it is s3cr3t-value here", "s3cr3t-value"),
     ],
 )
@@ -47,11 +52,31 @@ def _restored() -> Iterator[None]:
     """Leave logging as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    quieted = {name: logging.getLogger(name).level for name in QUOTING}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for name, before in quieted.items():
+        logging.getLogger(name).setLevel(before)
     structlog.reset_defaults()
     structlog.contextvars.clear_contextvars()
+
+
+@pytest.mark.usefixtures("_restored")
+def test_libraries_that_quote_addresses_are_quiet_at_any_level(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging(Settings(log_level="DEBUG"), "test")
+    address = "https://hooks.example/a-secret-address"
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(204))) as client:
+        client.post(address)
+    logging.getLogger("botocore.auth").debug("Signature:\n%s", "beef")
+    logging.getLogger("urllib3.connectionpool").debug(address)
+    logging.getLogger("httpx").error("something is wrong")
+    said = capsys.readouterr().err
+    assert "something is wrong" in said
+    assert "a-secret-address" not in said
+    assert "beef" not in said
 
 
 @pytest.mark.usefixtures("_restored")
