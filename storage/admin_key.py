@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from lungline.domain import DEFAULT_TENANT, Scope, new_id
+from storage.audit import Action, Asked, asked_by
 from storage.keys import Keys, NewKey
 
 NAME = "administrator"
+COMMAND = "create-admin-key"
+"""In an audit event, in place of a request's id."""
 _SCOPES = (Scope.READ, Scope.SUBMIT, Scope.ADMIN)
 
 
@@ -25,7 +28,12 @@ def create_admin_key(keys: Keys, file: Path | None = None) -> NewKey:
         OSError: The file cannot be written; then no key is made.
     """
     hand_over = None if file is None else partial(_write, file)
-    return keys.create(DEFAULT_TENANT, name=NAME, scopes=_SCOPES, hand_over=hand_over)
+    # The audit tells of it, too: of no key and no request, but by whom the machine let in.
+    asked_by(Asked(Action.KEY_CREATED, DEFAULT_TENANT, None, COMMAND))
+    try:
+        return keys.create(DEFAULT_TENANT, name=NAME, scopes=_SCOPES, hand_over=hand_over)
+    finally:
+        asked_by(None)
 
 
 def ensure_admin_key(keys: Keys, file: Path) -> bool:

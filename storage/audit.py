@@ -1,4 +1,4 @@
-"""Audit events: who sent, read, deleted what, and who changed keys. They are only ever added.
+"""Audit events: who sent, read, deleted what, who changed keys and models. They are only added.
 
 An event of a change is written in the change's transaction, so that neither is there without the
 other: the API says who asks (`asked_by`), and what makes the change tells of it (`tell`).
@@ -17,6 +17,9 @@ from storage.database import Database
 from storage.models import AuditRow
 from storage.pages import Page, make_page
 
+_LONGEST_TARGET = 64
+"""An id, or the key of a bundle, which is longer only where it is built in under such a name."""
+
 
 class Action(StrEnum):
     """What is told of."""
@@ -30,6 +33,9 @@ class Action(StrEnum):
     EXPORT_DELETED = "export.deleted"
     KEY_CREATED = "key.created"
     KEY_REVOKED = "key.revoked"
+    MODEL_ADDED = "model.added"
+    MODEL_ACTIVATED = "model.activated"
+    MODEL_REMOVED = "model.removed"
     WEBHOOK_CREATED = "webhook.created"
     WEBHOOK_DELETED = "webhook.deleted"
     WEBHOOK_ROTATED = "webhook.rotated"
@@ -144,7 +150,7 @@ def _insert(connection: Connection, at: float, asked: Asked, target: str | None)
             tenant=asked.tenant,
             key_id=asked.key_id,
             action=str(asked.action),
-            target=target,
+            target=None if target is None else target[:_LONGEST_TARGET],
             request_id=asked.request_id,
         )
     )

@@ -21,6 +21,7 @@ from lungline.domain import BundleStatus
 from lungline.errors import BundleExists, BundleInUse, BundleNotFound, ConfigurationError
 from lungline.settings import Settings
 from storage import transitions
+from storage.audit import tell
 from storage.database import Database
 from storage.models import ActiveBundleRow, BundleRow
 from storage.objects import ObjectStore
@@ -221,7 +222,12 @@ class Bundles:
                 store.put_stream(object_key(files.checksum, digest), stream, size)
         manifest = io.BytesIO(raw)
         store.put_stream(object_key(files.checksum, files.checksum), manifest, len(raw))
-        self._database.run(lambda c: transitions.finish_adding_bundle(c, files.key, files.checksum))
+
+        def finish(connection: Connection) -> None:
+            transitions.finish_adding_bundle(connection, files.key, files.checksum)
+            tell(connection, self._database.time(connection), files.key)
+
+        self._database.run(finish)
         return True
 
     def activate(self, key: str, *, default: bool) -> ServedBundle:
@@ -231,9 +237,12 @@ class Bundles:
             BundleNotFound: There is no such bundle.
         """
         bundle = self.resolve(key)
-        self._database.run(
-            lambda c: transitions.activate_bundle(c, bundle.name, bundle.version, default=default)
-        )
+
+        def change(connection: Connection) -> None:
+            transitions.activate_bundle(connection, bundle.name, bundle.version, default=default)
+            tell(connection, self._database.time(connection), bundle.key)
+
+        self._database.run(change)
         return self.resolve(bundle.key)
 
     def remove(self, store: ObjectStore, key: str) -> None:
@@ -259,6 +268,8 @@ class Bundles:
             if lone and there is not None:
                 transitions.forget_active_bundle(connection, there.name, there.version)
             transitions.begin_removing_bundle(connection, key)
+            # Before its files go: from here on no job can name it.
+            tell(connection, self._database.time(connection), key)
 
         self._database.run(begin)
         with self._database.read() as connection:

@@ -39,7 +39,9 @@ class Event(Schema):
     target = String(
         required=True,
         allow_none=True,
-        metadata={"description": "The id of the job, upload, export, key or webhook."},
+        metadata={
+            "description": "The id of the job, upload, export, key or webhook; of a model its key."
+        },
     )
     request_id = String(required=True, metadata={"description": "Also in the service's logs."})
 
@@ -63,7 +65,7 @@ class AuditQuery(PageQuery):
 @audit.output(EventPage)
 @audit.doc(operation_id="listAudit", responses=UNCHANGED | problems(InvalidParameter))
 def list_audit(query: dict[str, Any]) -> Answer | Response:
-    """List who submitted, read, deleted what, and who changed keys; newest first."""
+    """List who submitted, read, deleted what, who changed keys, models, webhooks; newest first."""
     cursor = None if query["cursor"] is None else seq_after(query["cursor"])
     page = parts().repository.audit.page(
         limit=query["limit"], cursor=cursor, tenant=query["tenant"]

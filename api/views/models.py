@@ -12,6 +12,7 @@ from apiflask.fields import Boolean, Dict, List, Nested, Raw, String
 from flask import request
 
 from api.access import needs
+from api.audit import audited, not_audited
 from api.bundle_zip import BundleZip, copied
 from api.context import parts
 from api.documented import problems
@@ -32,6 +33,7 @@ from lungline.errors import (
     StoreUnavailable,
     TooLarge,
 )
+from storage.audit import Action
 from storage.bundles import ServedBundle
 
 models = APIBlueprint("models", __name__, url_prefix="/v1", tag="Models")
@@ -113,6 +115,7 @@ def get_model(key: str) -> Answer:
 
 @models.post("/models")
 @needs(Scope.ADMIN)
+@audited(Action.MODEL_ADDED)
 @models.output(
     ModelDetail, status_code=201, description="Jobs can name it; or could already (200)."
 )
@@ -143,6 +146,8 @@ def add_model() -> Answer:
         new = here.bundles.add(
             here.store, bundle.files, bundle.manifest, bundle.card, bundle.size, bundle.open
         )
+    if not new:
+        not_audited()
     key = bundle.files.key
     headers = _NOT_KEPT | {"Location": f"/v1/models/{key}"}
     return _detail(here.bundles.resolve(key)), 201 if new else 200, headers
@@ -150,6 +155,7 @@ def add_model() -> Answer:
 
 @models.post("/models/<key>/activate")
 @needs(Scope.ADMIN)
+@audited(Action.MODEL_ACTIVATED)
 @models.input(Activation, arg_name="activation")
 @models.output(ModelDetail)
 @models.doc(
@@ -168,6 +174,7 @@ def activate_model(key: str, activation: dict[str, Any]) -> Answer:
 
 @models.delete("/models/<key>")
 @needs(Scope.ADMIN)
+@audited(Action.MODEL_REMOVED)
 @models.output({}, status_code=204)
 @models.doc(
     operation_id="removeModel",

@@ -12,8 +12,9 @@ from lungline.domain import DEFAULT_TENANT, Scope
 from lungline.errors import DatabaseUnavailable
 from storage.events import EventType
 from tests.factories import films
+from tests.factories.bundle_zips import bundle_parts, zipped
 from tests.factories.keyed import bearer
-from tests.factories.services import Service, form, service
+from tests.factories.services import BUNDLE, Service, form, service
 from tests.factories.work import exporter
 from workers.export import export_results
 
@@ -131,6 +132,65 @@ def test_webhooks_and_exports_leave_events(api: Service) -> None:
         ("export.asked", export["id"]),
         ("export.deleted", export["id"]),
     ]
+
+
+def test_models_leave_events_that_name_them(api: Service) -> None:
+    admin, ward = bearer(api, Scope.ADMIN), bearer(api)
+    body, zip_type = zipped(bundle_parts()), {"Content-Type": "application/zip"}
+    for status in (201, 200):  # the second time it is there already
+        added = api.client.post("/v1/models", data=body, headers=admin | zip_type)
+        assert added.status_code == status
+    activated = api.client.post(f"/v1/models/{BUNDLE}/activate", json={}, headers=admin)
+    assert activated.status_code == 200
+    for headers, status in ((ward, 403), (admin, 204), (admin, 404)):
+        assert api.client.delete("/v1/models/chest@1", headers=headers).status_code == status
+    assert api.client.post("/v1/models", data=b"x", headers=admin | zip_type).status_code == 422
+    unknown = api.client.post("/v1/models/chest@1/activate", json={}, headers=admin)
+    assert unknown.status_code == 404
+
+    found = events(api, admin)
+
+    assert [(event["action"], event["target"]) for event in reversed(found)] == [
+        ("model.added", "chest@1"),
+        ("model.activated", BUNDLE),
+        ("model.removed", "chest@1"),
+    ]
+    assert {event["key_id"] for event in found} == {key_id(admin)}
+    assert found[-1]["request_id"] != found[0]["request_id"]
+
+
+@pytest.mark.parametrize("change", ["add", "activate", "remove"])
+def test_a_model_is_not_changed_where_its_event_cannot_be_written(
+    change: str, api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = bearer(api, Scope.ADMIN, Scope.READ)
+    zip_type = {"Content-Type": "application/zip"}
+
+    def add(version: str) -> int:
+        body = zipped(bundle_parts(version=version))
+        return api.client.post("/v1/models", data=body, headers=admin | zip_type).status_code
+
+    def listed() -> dict[str, bool]:
+        served = api.client.get("/v1/models", headers=admin).get_json()["items"]
+        return {model["key"]: model["active"] for model in served}
+
+    def fail(*_: object) -> None:
+        raise DatabaseUnavailable("The disk is full.")
+
+    assert (add("1"), add("2")) == (201, 201)
+    before = listed()
+    monkeypatch.setattr("storage.audit._insert", fail)
+    status = {
+        "add": lambda: add("3"),
+        "activate": lambda: (
+            api.client.post("/v1/models/chest@2/activate", json={}, headers=admin).status_code
+        ),
+        "remove": lambda: api.client.delete("/v1/models/chest@2", headers=admin).status_code,
+    }[change]()
+    monkeypatch.undo()
+
+    assert status == 503
+    assert listed() == before
 
 
 def test_a_change_whose_event_cannot_be_written_is_not_made(

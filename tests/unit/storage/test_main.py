@@ -64,7 +64,13 @@ def test_an_admin_key_is_printed_or_written_for_its_owner_only(
     keys = Repository(database).keys
     for token in (first, printed, file.read_text().strip()):
         assert Scope.ADMIN in keys.check(token).scopes
-    assert len(keys.page(limit=10).items) == 3, "what could not be written is no key"
+    made = keys.page(limit=10).items
+    assert len(made) == 3, "what could not be written is no key"
+    told = Repository(database).audit.page(limit=10).items
+    assert [(event.action, event.target) for event in told] == [
+        ("key.created", key.id) for key in made
+    ]
+    assert {(event.key_id, event.request_id) for event in told} == {(None, "create-admin-key")}
     assert [path.name for path in tmp_path.glob("admin.key*")] == ["admin.key"]
     database.dispose()
 
