@@ -228,6 +228,11 @@ class Exports:
         if not self._database.run(work):
             raise ExportNotFound("There is no such export; it may have expired.")
 
+    def open(self, tenant: str) -> int:
+        """Count the exports of a tenant that wait or are being made, as its quota does."""
+        with self._database.read() as connection:
+            return self._count_open(connection, tenant)
+
     def waiting(self) -> int:
         """Count the exports that wait for a worker."""
         query = select(func.count()).select_from(ExportRow).where(EXPORT_QUEUED)
@@ -400,16 +405,19 @@ class Exports:
         )
         return connection.execute(query.limit(1)).scalar_one_or_none()
 
-    def _check_open(self, connection: Connection, tenant: str, most: int) -> None:
-        # The lock keeps two requests from counting at once.
-        mine = select(TenantRow.id).where(TenantRow.id == tenant)
-        connection.execute(mine.with_for_update())
+    def _count_open(self, connection: Connection, tenant: str) -> int:
         count = select(func.count()).where(
             ExportRow.tenant == tenant,
             ExportRow.status.in_((ExportStatus.QUEUED, ExportStatus.RUNNING)),
             ExportRow.expires_at > self._database.now(),
         )
-        if connection.execute(count).scalar_one() >= most:
+        return connection.execute(count).scalar_one()
+
+    def _check_open(self, connection: Connection, tenant: str, most: int) -> None:
+        # The lock keeps two requests from counting at once.
+        mine = select(TenantRow.id).where(TenantRow.id == tenant)
+        connection.execute(mine.with_for_update())
+        if self._count_open(connection, tenant) >= most:
             raise TooManyOpenExports(
                 f"A tenant may have {most:,} exports waiting or being made at a time. Wait until "
                 "one is made, or cancel one."

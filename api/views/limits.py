@@ -104,7 +104,7 @@ class Limits(Schema):
         required=True,
         metadata={
             "description": "What the tenant may still have, by name: `open_uploads`, "
-            "`open_jobs`, `queued_films`, `stored_bytes`."
+            "`open_exports`, `open_jobs`, `queued_films`, `stored_bytes`."
         },
     )
 
@@ -148,7 +148,11 @@ def get_limits() -> Answer:
 
 def _quotas(here: Parts, tenant_id: str) -> dict[str, dict[str, Any]]:
     held = here.repository.uploads.held(tenant_id)
-    quotas = {"open_uploads": _quota(here.settings.max_open_uploads, held)}
+    exports = here.repository.exports.open(tenant_id)
+    quotas = {
+        "open_uploads": _quota(here.settings.max_open_uploads, held),
+        "open_exports": _quota(here.settings.quota_open_exports, exports),
+    }
     allowance = here.repository.quotas.allowance(tenant_id)
     for name in Usage.__slots__:
         limit = getattr(allowance.limits, name)

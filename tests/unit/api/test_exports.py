@@ -133,6 +133,8 @@ def test_a_tenant_has_so_many_open_exports(tmp_path: Path) -> None:
         first = ask(api, job, "csv")
         ask(api, job, "ndjson")
         exports = f"{job['links']['self']}/exports"
+        full = {"limit": 2, "used": 2, "left": 0}
+        assert api.client.get("/v1/limits").get_json()["quotas"]["open_exports"] == full
 
         refused = api.client.post(exports, json={"format": "parquet"})
 
@@ -140,4 +142,6 @@ def test_a_tenant_has_so_many_open_exports(tmp_path: Path) -> None:
         assert int(refused.headers["Retry-After"]) > 0
         assert ask(api, job, "csv")["id"] == first["id"]  # there already
         api.client.post(first["links"]["cancel"])
+        one_left = {"limit": 2, "used": 1, "left": 1}
+        assert api.client.get("/v1/limits").get_json()["quotas"]["open_exports"] == one_left
         ask(api, job, "parquet")

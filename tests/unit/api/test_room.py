@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
+from lungline.settings import Settings
 from tests.factories import archives, films
 from tests.factories.services import service
 
@@ -40,6 +41,15 @@ def test_above_a_quota(tmp_path: Path, limit: dict[str, int], code: str) -> None
         name, most = next(iter(limit.items()))
         told = api.client.get("/v1/limits").get_json()["quotas"][name.removeprefix("quota_")]
         assert told["limit"] == most == told["used"] + told["left"]
+
+
+def test_every_quota_is_told(tmp_path: Path) -> None:
+    with service(tmp_path) as api:
+        told = api.client.get("/v1/limits").get_json()["quotas"]
+
+    named = [name for name in Settings.model_fields if name.startswith("quota_")]
+    assert set(told) == {"open_uploads", *(name.removeprefix("quota_") for name in named)}
+    assert all(quota["left"] == quota["limit"] for quota in told.values())
 
 
 def test_the_days_of_the_tenant_are_told(tmp_path: Path) -> None:
