@@ -1,4 +1,7 @@
-"""`python -m workers analyze|expand|control|beat`: start one part of the back."""
+"""`python -m workers analyze|expand|control|beat`: start one part of the back.
+
+`python -m workers health` tells whether those of this machine or container move.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,7 @@ ROLES = {
     "control": "repairs what was left behind",
     BEAT: "asks for a repair every few seconds",
 }
+HEALTH = "health"
 
 ENVIRONMENT = {
     # SIGTERM gives Celery's soft shutdown; its plain one waits without limit and ignores a second.
@@ -33,14 +37,21 @@ ENVIRONMENT = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Start the part that the command line names; return the exit status."""
-    role = _parser().parse_args(arguments).role
+    parser = _parser()
+    told = parser.parse_args(arguments)
+    if told.end and told.role != HEALTH:
+        parser.error(f"--end goes with {HEALTH}")
     try:
         settings = current_settings()
     except ConfigurationError as error:
         print(f"workers: {error.message}", file=sys.stderr)
         return 2
+    if told.role == HEALTH:
+        from workers import health
+
+        return health.check(settings, end=told.end)
     prepare()
-    return _run(role, settings)
+    return _run(told.role, settings)
 
 
 def prepare() -> None:
@@ -62,13 +73,15 @@ def _run(role: str, settings: Settings) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    roles = "\n".join(f"  {role:8} {what}" for role, what in ROLES.items())
+    told = ROLES | {HEALTH: "tells whether the parts of this machine or container move"}
+    roles = "\n".join(f"  {role:8} {what}" for role, what in told.items())
     parser = argparse.ArgumentParser(
         prog="python -m workers",
         description=f"Start one part of the back:\n{roles}\n\nSettings: docs/operations.md",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("role", choices=ROLES)
+    parser.add_argument("role", choices=told)
+    parser.add_argument("--end", action="store_true", help="with health: end what stands still")
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import signal
 import sys
 from types import FrameType
@@ -12,9 +13,11 @@ from celery.beat import Scheduler, Service
 from celery.schedules import schedule
 
 from lungline.errors import BrokerUnavailable
+from lungline.heartbeat import Heartbeat
 from lungline.queueing import Permits, Queue, Task, make_celery
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging, get_logger
+from workers.watch import look_seconds
 
 log = get_logger(__name__)
 
@@ -27,6 +30,13 @@ class SweepScheduler(Scheduler):
 
     producer = None  # Celery's would block in a reconnect of up to 30 s; permits have their own
     permits: Permits
+    heartbeat: Heartbeat | None = None
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        """Do what is due; return the seconds until the next look."""
+        if self.heartbeat:
+            self.heartbeat.beat()
+        return float(super().tick(*args, **kwargs))
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send the sweep unless one waits; a broker that is down is asked again next time."""
@@ -44,23 +54,35 @@ def run(settings: Settings) -> int:
     logging.getLogger("celery.beat").setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, _exit)
-    make_service(settings).start()
+    stall = settings.stall_seconds
+    heartbeat = Heartbeat(settings.data_dir / "run", "beat", stall) if stall else None
+    try:
+        make_service(settings, heartbeat).start()
+    finally:
+        if heartbeat:
+            heartbeat.close()
     return 0
 
 
-def make_service(settings: Settings) -> Service:
-    """Make Celery's beat service with the one entry of the schedule."""
-    app = make_celery(settings)
+def make_service(settings: Settings, heartbeat: Heartbeat | None = None) -> Service:
+    """Make Celery's beat service with the one entry of the schedule.
+
+    Args:
+        settings: Of this process.
+        heartbeat: Beaten at each look at the schedule.
+    """
+    app, stall = make_celery(settings), settings.stall_seconds
     app.conf.beat_schedule = {
         "sweep": {
             "task": str(Task.SWEEP),
             "schedule": schedule(settings.sweep_interval_seconds, app=app),
         }
     }
-    scheduler = type("Scheduler", (SweepScheduler,), {"permits": Permits(app, settings)})
+    own = {"permits": Permits(app, settings), "heartbeat": heartbeat}
+    scheduler = type("Scheduler", (SweepScheduler,), own)
     return Service(
         app,
-        max_interval=settings.sweep_interval_seconds,
+        max_interval=min(settings.sweep_interval_seconds, look_seconds(stall) or math.inf),
         scheduler_cls=scheduler,
     )
 

@@ -8,11 +8,12 @@ import socket
 import struct
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 _CELL = struct.Struct("=i")
 _STOP, _PARENT_BEATS, _OF_ALL = range(3)  # cells of the crew; behind them those of each slot
-_PID, _HOLDER, _BEATS, _TAKEN, _OF_SLOT = range(5)
+_PID, _HOLDER, _BEATS, _TAKEN, _FAILURES, _OF_SLOT = range(6)
 _MOST = 0x7FFFFFFF
 
 
@@ -29,13 +30,15 @@ class Crew:
     on; 0 says that nothing is known yet.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, tell: Callable[[], object] = lambda: None) -> None:
         """Make the board; before the fork.
 
         Args:
             slots: Number of children.
+            tell: Called with each beat of the parent or a child, for who watches from outside.
         """
         self.slots = slots
+        self._tell = tell
         self.parent = os.getpid()
         self.name = f"{socket.gethostname()}-{self.parent}-{time.time_ns() // 1_000_000:x}"
         self._board = mmap.mmap(-1, _CELL.size * (_OF_ALL + _OF_SLOT * slots))
@@ -72,6 +75,7 @@ class Crew:
     def beat(self, slot: int | None = None) -> None:
         """Say that the child in `slot` moves, or, for None, that the parent does."""
         self._grow(_PARENT_BEATS if slot is None else _cell(slot, _BEATS))
+        self._tell()
 
     def beats(self, slot: int | None = None) -> int:
         """How often the child in `slot`, or the parent, has said that it moves."""
@@ -97,6 +101,19 @@ class Crew:
     def taken(self, slot: int) -> int:
         """How many permits have reached the children in `slot`."""
         return self._get(_cell(slot, _TAKEN))
+
+    def fail(self, slot: int) -> int:
+        """Count a child in `slot` that could not start; return how many failed in a row."""
+        self._grow(_cell(slot, _FAILURES))
+        return self.failures(slot)
+
+    def failures(self, slot: int) -> int:
+        """How many children in `slot` in a row could not start."""
+        return self._get(_cell(slot, _FAILURES))
+
+    def forget_failures(self, slot: int) -> None:
+        """Say that a child in `slot` has started."""
+        self._set(_cell(slot, _FAILURES), 0)
 
     def _grow(self, cell: int) -> None:
         self._set(cell, self._get(cell) % _MOST + 1)

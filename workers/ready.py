@@ -14,7 +14,8 @@ UNUSABLE = ".unusable"
 class ReadyFile:
     """`<data folder>/run/<worker id>.ready`, there while a child is ready.
 
-    In its place stands `<worker id>.unusable`, with the reason, when the bundle cannot be loaded.
+    In its place stands `<worker id>.unusable`, with the reason, when the bundle cannot be loaded or
+    the child cannot start at all.
     """
 
     def __init__(self, settings: Settings, worker_id: str) -> None:

@@ -3,7 +3,8 @@
 Each says on the crew's board that it moves. The parent, in its event loop, ends a child that stands
 still; a thread of each child ends the whole worker when the parent stands still, or when nobody of
 it gets a permit although permits wait. Whatever supervises the worker starts it again. Nobody
-watches itself, so no hang of one of them goes unseen.
+watches itself, so no hang of one of them goes unseen; that of all at once is seen from outside
+(`lungline.heartbeat`).
 
 Time is counted in looks, not by a clock: while the whole machine is suspended nobody looks.
 """
@@ -19,6 +20,7 @@ from contextvars import copy_context
 from functools import partial
 
 from lungline.errors import BrokerUnavailable
+from lungline.heartbeat import LONGEST_PAUSE_SECONDS
 from lungline.settings import Settings
 from lungline.telemetry import get_logger
 from workers.crew import Crew
@@ -29,14 +31,13 @@ log = get_logger(__name__)
 
 LOOKS = 12
 """Looks without a change after which something stands still."""
-LONGEST_LOOK_SECONDS = 5.0
 LAST_BATCH_SECONDS = 10.0
 """How long children that are busy have for their batch before the worker ends."""
 
 
 def look_seconds(stall_seconds: float) -> float:
     """Time between two looks."""
-    return min(LONGEST_LOOK_SECONDS, stall_seconds / LOOKS)
+    return min(LONGEST_PAUSE_SECONDS, stall_seconds / LOOKS)
 
 
 class Stillness:

@@ -19,6 +19,7 @@ from celery.signals import setup_logging, worker_process_init
 from celery.worker import state
 
 from lungline.errors import LunglineError
+from lungline.heartbeat import Heartbeat
 from lungline.queueing import Queue
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging, get_logger
@@ -27,6 +28,7 @@ from storage.repository import Repository
 from workers import child
 from workers.analyzers import Analyzers, Reader, bundle_loader
 from workers.app import app
+from workers.beginning import begin, useless
 from workers.crew import Crew, Hold
 from workers.parts import build_parts
 from workers.ready import ReadyFile, clear_stale
@@ -103,13 +105,15 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
         Queue.ANALYZE: settings.worker_processes,
         Queue.EXPAND: settings.expander_processes,
     }.get(queue, 1)
-    crew = Crew(processes)
+    run = settings.data_dir / "run"
+    heartbeat = Heartbeat(run, queue, settings.stall_seconds) if settings.stall_seconds else None
+    crew = Crew(processes, heartbeat.beat) if heartbeat else Crew(processes)
     _connect(queue, settings, crew, load)
     # Celery warns root of messages that run code; ours are JSON, and containers run as root.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     # It also asks at every reconnect whether batches in work should go on; they should.
     warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
-    clear_stale(settings.data_dir / "run", socket.gethostname())
+    clear_stale(run, socket.gethostname())
     worker = Worker(
         app=app,
         hostname=f"{queue}@{crew.name}",
@@ -129,7 +133,9 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
         worker.start()
     finally:
         _leave(settings, crew)
-    return int(worker.exitcode or 0)
+        if heartbeat:
+            heartbeat.close()
+    return int(worker.exitcode or useless(crew))
 
 
 def _connect(queue: Queue, settings: Settings, crew: Crew, load: BundleLoader) -> None:
@@ -142,7 +148,10 @@ def _connect(queue: Queue, settings: Settings, crew: Crew, load: BundleLoader) -
             logging.getLogger(name).setLevel(logging.WARNING)
 
     def start_child(**_: Any) -> None:
-        slot = current_process().index
+        slot: int = current_process().index
+        begin(crew, slot, ReadyFile(settings, crew.worker_id(slot)), lambda: start(slot))
+
+    def start(slot: int) -> None:
         parts = build_parts(
             app,
             settings,

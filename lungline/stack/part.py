@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lungline.stack.errors import StackFailed
+from lungline.stack.folders import Folders
 from lungline.stack.log import PartLog
 from lungline.stack.plan import PartSpec
 from lungline.stack.process import Process
+from lungline.stack.pulse import Pulse
 
 # A part that dies this often in a row, each time this soon after its start, will not get better.
 QUICK_DEATHS = 4
@@ -22,10 +24,13 @@ LONGEST_PAUSE_SECONDS = 15.0
 class Part:
     """A part's process, its log and its history of deaths."""
 
-    def __init__(self, spec: PartSpec, folder: Path, environment: Mapping[str, str], logs: Path):
-        """Prepare the part; `start` starts it."""
+    def __init__(
+        self, spec: PartSpec, folder: Path, environment: Mapping[str, str], folders: Folders
+    ) -> None:
+        """Prepare the part; `start` starts it in `folder`."""
         self.spec = spec
-        self.log = PartLog(logs / f"{spec.name}.log")
+        self.log = PartLog(folders.logs / f"{spec.name}.log")
+        self._pulse = Pulse(folders.run)
         self._folder = folder
         self._environment = environment
         self._process: Process | None = None
@@ -61,7 +66,9 @@ class Part:
         self.log.follow(self._process.output)
 
     def look(self) -> str | None:
-        """Look after the part: start it again when it has died and its pause is over.
+        """Look after the part: end it when it stands still, start it again when it has died.
+
+        It is started when its pause is over.
 
         Returns:
             What happened, for people; None when nothing did.
@@ -75,7 +82,12 @@ class Part:
                 self.start()
             return None
         code = self._process.exit_code()
-        return None if code is None else self._after_death(code, now)
+        if code is not None:
+            return self._after_death(code, now)
+        if not self._pulse.lost(self._process.pid):
+            return None
+        self.kill()
+        return f"{self.name} stood still and was killed"
 
     def wait(self, seconds: float) -> int | None:
         """Wait for the process to end by itself; return its exit code, or None: it still runs."""

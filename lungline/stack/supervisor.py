@@ -146,7 +146,7 @@ class Supervisor:
 
         def done() -> bool:
             if reason := readiness.refusal():
-                raise StackFailed(f"the bundle of the settings cannot be used: {reason}")
+                raise StackFailed(f"a worker cannot begin: {reason}")
             self._missing = readiness.missing()
             return not self._missing or time.monotonic() > end
 
@@ -171,7 +171,7 @@ class Supervisor:
 
     def _part(self, spec: PartSpec) -> Part:
         plan = self.plan
-        part = Part(spec, plan.checkout, plan.environment, plan.folders.logs)
+        part = Part(spec, plan.checkout, plan.environment, plan.folders)
         self._parts[spec.name] = part
         return part
 

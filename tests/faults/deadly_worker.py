@@ -3,7 +3,8 @@
 Everything is the real worker's but the reader, which wraps the real one. PLAN is JSON:
 `films` says what the film of a SHA-256 does to its process ("exit", "hang", "raise"),
 `load_seconds` how long a bundle takes to load, `batch_seconds` how long a batch takes at least,
-`soft_seconds` how long batches in work get when the worker is told to stop.
+`soft_seconds` how long batches in work get when the worker is told to stop, `start_fails` a file as
+long as which is there no child can start.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from lungline.settings import Settings, current_settings
@@ -47,6 +49,8 @@ def deadly_loader(plan: dict[str, Any]) -> Callable[[Settings], Callable[[str], 
     from workers.analyzers import bundle_loader
 
     def make(settings: Settings) -> Callable[[str], DeadlyReader]:
+        if Path(plan.get("start_fails", "")).is_file():
+            raise RuntimeError("on purpose")
         real = bundle_loader(settings)
 
         def load(bundle: str) -> DeadlyReader:
@@ -61,11 +65,13 @@ def deadly_loader(plan: dict[str, Any]) -> Callable[[Settings], Callable[[str], 
 def main() -> int:
     prepare()
     from lungline.queueing import Queue
-    from workers import worker
+    from workers import beginning, worker
 
     plan = json.loads(sys.argv[1])
     if "soft_seconds" in plan:
         worker.app.conf.worker_soft_shutdown_timeout = plan["soft_seconds"]
+    if "start_fails" in plan:
+        beginning.FIRST_PAUSE_SECONDS = 0.2
     return worker.run(Queue.ANALYZE, current_settings(), deadly_loader(plan))
 
 

@@ -22,6 +22,15 @@ def test_every_worker_has_its_role_and_every_role_its_worker() -> None:
     assert set(re.findall(r"command: \[python, -m, workers, (\w+)\]", COMPOSE)) == set(ROLES)
 
 
+def test_every_worker_is_watched_from_outside() -> None:
+    services = re.split(r"^  [a-z0-9-]+:$", COMPOSE, flags=re.MULTILINE)
+    workers = [service for service in services if "[python, -m, workers, " in service]
+    workers = [service for service in workers if "command:" in service]
+    assert len(workers) > len(ROLES)  # reading on CPU and GPU
+    assert all("healthcheck: *health" in service for service in workers)
+    assert "test: [CMD, python, -m, workers, health, --end]" in COMPOSE
+
+
 def test_the_parts_are_all_there() -> None:
     services = set(
         re.findall(r"^  ([a-z0-9-]+):$", COMPOSE.partition("\nvolumes:")[0], re.MULTILINE)
