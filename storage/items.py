@@ -12,6 +12,7 @@ from lungline.domain import ItemStatus, new_id
 from lungline.errors import ItemNotFound, JobNotFound
 from storage import films, predictions, transitions
 from storage.columns import AnyRow, AnySelect
+from storage.common_terms import Bounds
 from storage.database import Database
 from storage.external import NOTHING, External
 from storage.films import FILM_COLUMNS, FilmRef, Restore
@@ -221,6 +222,9 @@ class Items:
     ) -> Page[Item]:
         """List items of all jobs, newest first, by an index each; give one of the three at least.
 
+        A page has fewer than `limit` items, or none, and another behind it, where very many have
+        each term of the metadata and few have all.
+
         Args:
             tenant: Whose items.
             limit: Most items to list.
@@ -239,11 +243,10 @@ class Items:
             conditions.append(ItemRow.study_hash == study_hash)
         with self._database.read() as connection:
             found = search(connection, Kind.ITEM, tenant, ItemRow.id, metadata, lead=lead)
-            bounds = [] if cursor is None else [found.key < cursor]
-            page = found.page(conditions, bounds, limit + 1)
+            page, rest = found.page(conditions, Bounds(below=cursor), limit + 1)
             query = _select().where(ItemRow.id.in_(page)).order_by(ItemRow.id.desc())
             rows = connection.execute(query).all()
-        return make_page(rows, limit, _item, lambda item: item.id)
+        return make_page(rows, limit, _item, lambda item: item.id, rest)
 
     def stream(self, tenant: str, job_id: str) -> Iterator[Item]:
         """Yield all items of a job in their order, in bounded memory.

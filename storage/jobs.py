@@ -15,6 +15,7 @@ from storage import items as item_rows
 from storage import transitions
 from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
+from storage.common_terms import Bounds
 from storage.database import Database
 from storage.films import Restore, cannot_restore
 from storage.items import NewItem
@@ -298,7 +299,7 @@ class Jobs:
         created_after: float | None = None,
         metadata: Collection[Condition] = (),
     ) -> Page[Job]:
-        """List jobs, newest first.
+        """List jobs, newest first; pages by metadata may be short, see `Items.find`.
 
         Args:
             tenant: Whose jobs.
@@ -320,14 +321,14 @@ class Jobs:
         with self._database.read() as connection:
             lead = name is None and from_job is None
             found = search(connection, Kind.JOB, tenant, JobRow.id, metadata, lead=lead)
-            bounds = [] if cursor is None else [found.key < cursor]
+            bounds = Bounds(below=cursor)
             if created_after is not None:
                 conditions.append(JobRow.created_at > created_after)
-                bounds.append(found.key >= _first_made_after(created_after))
-            page = found.page(conditions, bounds, limit + 1)
+                bounds = bounds._replace(least=_first_made_after(created_after))
+            page, rest = found.page(conditions, bounds, limit + 1)
             query = self._select().where(JobRow.id.in_(page)).order_by(JobRow.id.desc())
             rows = connection.execute(query).all()
-        return make_page(rows, limit, _job, lambda job: job.id)
+        return make_page(rows, limit, _job, lambda job: job.id, rest)
 
     def by_idempotency_key(self, tenant: str, key: str) -> Job | None:
         """Find the job that an earlier request with this key made."""

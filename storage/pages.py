@@ -26,7 +26,11 @@ class Page(Generic[T]):
 
 
 def make_page(
-    rows: Sequence[U], limit: int, build: Callable[[U], T], cursor_of: Callable[[T], str]
+    rows: Sequence[U],
+    limit: int,
+    build: Callable[[U], T],
+    cursor_of: Callable[[T], str],
+    rest: str | None = None,
 ) -> Page[T]:
     """Make a page of `limit` rows from a query that asked for one row more.
 
@@ -35,10 +39,11 @@ def make_page(
         limit: The page's size.
         build: Makes the value from its row.
         cursor_of: Gives the cursor that continues after a value.
+        rest: The cursor that continues where the query stopped before a page was full.
     """
     items = [build(row) for row in rows[:limit]]
     more = len(rows) > limit
-    return Page(items, cursor_of(items[-1]) if more and items else None)
+    return Page(items, cursor_of(items[-1]) if more and items else rest)
 
 
 def seq_after(cursor: str | None) -> int:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from lungline.terms import term_text
+from storage.common_terms import Bounds, in_common
 from storage.models import TermRow
 from storage.upserts import chunks
 
@@ -26,7 +28,8 @@ MOST_TERMS = 32
 """Values of one job or item that it is found by; others come back, but lead nowhere."""
 MOST_CONDITIONS = 8
 """Terms of one search."""
-_COUNTED = 10_000
+COUNTED = 4_000
+"""Of how many that have the rarest term each is asked for the others; of more it takes too long."""
 _DIGITS = 32  # 128 bits
 
 Condition = tuple[str, str]  # key, text of the value
@@ -41,38 +44,56 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How a query finds those that have all terms.
+    """How those are found that have all terms.
 
     Attributes:
+        connection: Of the transaction that searches.
         owner_id: The id of what is searched.
         key: The same as the leading index has it: pages begin and are ordered by it.
         terms: Conditions of the terms.
+        common: Digests of the terms, where each of them has so many that none should lead.
     """
 
+    connection: Connection
     owner_id: InstrumentedAttribute[str]
     key: InstrumentedAttribute[str]
     terms: list[ColumnElement[bool]]
+    common: list[str]
 
     def page(
-        self,
-        conditions: Iterable[ColumnElement[bool]],
-        bounds: Iterable[ColumnElement[bool]],
-        limit: int,
-    ) -> Select[str]:
-        """Select ids, newest first; what belongs to them is looked up afterwards.
+        self, conditions: Collection[ColumnElement[bool]], bounds: Bounds, limit: int
+    ) -> tuple[Select[str] | list[str], str | None]:
+        """Find ids, newest first; what belongs to them is looked up afterwards.
 
         Args:
             conditions: Of what is searched itself.
-            bounds: Of the key.
+            bounds: Of the ids.
             limit: Most ids.
+
+        Returns:
+            The ids, or a query for them; and, where there are fewer because enough was looked at
+            for one page, below which id to go on.
         """
+        if self.common:
+            holding = partial(self._holding, conditions)
+            return in_common(self.connection, self.common, bounds, limit, holding)
         if self.key is not self.owner_id:
             # Not a join: SQLite would begin it with all that the tenant has.
             owner = select(self.owner_id).where(self.owner_id == self.key, *conditions)
             conditions = [_one_by_one(owner)]
-        query = select(self.key).where(*self.terms, *bounds, *conditions)
+        query = select(self.key).where(*self.terms, *bounds.of(self.key), *conditions)
         # The query around it asks the same table, and would take the conditions for its own.
-        return query.order_by(self.key.desc()).limit(limit).correlate(None)
+        return query.order_by(self.key.desc()).limit(limit).correlate(None), None
+
+    def _holding(
+        self, conditions: Collection[ColumnElement[bool]], ids: Collection[str]
+    ) -> set[str]:
+        """Those of some ids of which all conditions hold."""
+        holding: set[str] = set()
+        for some in chunks(ids):
+            query = select(self.owner_id).where(self.owner_id.in_(some), *conditions)
+            holding.update(self.connection.execute(query).scalars())
+        return holding
 
 
 def digest(kind: Kind, tenant: str, key: str, text: str) -> str:
@@ -125,7 +146,11 @@ def search(
         conditions: All must hold; none: everything is found.
         lead: Whether terms lead to what is found; else another index does, and they only sift.
     """
-    wanted = _rarest_first(connection, [digest(kind, tenant, *one) for one in conditions])
+    wanted = [digest(kind, tenant, *one) for one in conditions]
+    counts = _counted(connection, wanted) if len(wanted) > 1 else dict.fromkeys(wanted, 0)
+    wanted = sorted(counts, key=counts.__getitem__)
+    if lead and len(wanted) > 1 and counts[wanted[0]] == COUNTED:
+        return Search(connection, owner_id, owner_id, [], wanted)
     key, found = owner_id, list[ColumnElement[bool]]()
     if lead and wanted:
         key = TermRow.owner_id
@@ -134,7 +159,7 @@ def search(
         term = aliased(TermRow)
         one = select(term.owner_id).where(term.digest == each, term.owner_id == key)
         found.append(_one_by_one(one))
-    return Search(owner_id, key, found)
+    return Search(connection, owner_id, key, found, [])
 
 
 def _one_by_one(query: Select[str]) -> ColumnElement[bool]:
@@ -146,14 +171,11 @@ def _one_by_one(query: Select[str]) -> ColumnElement[bool]:
     return query.offset(0).exists()
 
 
-def _rarest_first(connection: Connection, wanted: list[str]) -> list[str]:
-    """Let the rarest term lead: SQLite does not know how many have each."""
-    if len(wanted) < 2:
-        return wanted
+def _counted(connection: Connection, wanted: Collection[str]) -> dict[str, int]:
+    """Count how many have each term, up to `COUNTED`: SQLite does not know it by itself."""
     some = [
-        select(TermRow.owner_id).where(TermRow.digest == each).limit(_COUNTED).subquery()
+        select(TermRow.owner_id).where(TermRow.digest == each).limit(COUNTED).subquery()
         for each in wanted
     ]
     counts = [select(func.count()).select_from(one).scalar_subquery() for one in some]
-    numbers = connection.execute(select(*counts)).one()
-    return [each for _, each in sorted(zip(numbers, wanted, strict=True))]
+    return dict(zip(wanted, connection.execute(select(*counts)).one(), strict=True))

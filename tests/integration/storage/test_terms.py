@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain, product
+from random import Random
 from typing import Any
 
 import pytest
@@ -158,6 +160,95 @@ def test_what_is_found_comes_in_pages(repo: Repository, conditions: list[Conditi
     assert [job.id for job in all_of(repo.jobs.page)] == wanted
     conditions = [("b", "2"), *conditions]
     assert [one.job_id for one in all_of(repo.items.find)] == wanted
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let four be very many, and a page look at five of each term."""
+    monkeypatch.setattr("storage.terms.COUNTED", 4)
+    monkeypatch.setattr("storage.common_terms.PIECES", (2, 3))
+
+
+def pages_of(repo: Repository, *conditions: Condition, limit: int = 4) -> list[list[str]]:
+    """The ids of the items of each page."""
+    pages, cursor = [], None
+    while True:
+        page = repo.items.find(DEFAULT_TENANT, limit=limit, cursor=cursor, metadata=conditions)
+        pages.append([one.id for one in page.items])
+        if (cursor := page.next_cursor) is None:
+            return pages
+
+
+@pytest.mark.parametrize("keys", ["ab", "abc", "abcd"])
+def test_what_has_several_terms_of_very_many_is_found_once_and_in_order(
+    repo: Repository, keys: str, small_pieces: None
+) -> None:
+    random = Random(keys)
+    films = [item({key: random.randrange(2) for key in "abcd"}) for _ in range(80)]
+    job = submit(repo, films)
+    submit(repo, films[:9], tenant="ward")
+    items = list(repo.items.stream(DEFAULT_TENANT, job.id))
+
+    for values in product("01", repeat=len(keys)):
+        conditions = list(zip(keys, values, strict=True))
+        pages = pages_of(repo, *conditions)
+        wanted = [
+            one.id
+            for one in items
+            if all(str((one.metadata or {})[key]) == value for key, value in conditions)
+        ]
+        assert list(chain(*pages)) == sorted(wanted, reverse=True)
+        assert max(map(len, pages)) <= 4
+
+
+def test_a_page_looks_at_so_many_and_no_more(repo: Repository, small_pieces: None) -> None:
+    films = [item({"odd": n % 2, "even": (n + 1) % 2, "both": 1}) for n in range(40)]
+    submit(repo, films)
+
+    pages = pages_of(repo, ("odd", "1"), ("even", "1"))
+    assert [page for page in pages if page] == []
+    assert len(pages) >= 20 // 5
+    assert [len(page) for page in pages_of(repo, ("odd", "1"), ("both", "1"), limit=1)] == [1] * 20
+
+
+def test_terms_that_are_far_apart_are_not_looked_at(repo: Repository, small_pieces: None) -> None:
+    for half in range(2):
+        submit(repo, [item({"half": half, str(half): 1}) for _ in range(20)])
+
+    assert pages_of(repo, ("half", "0"), ("1", "1")) == [[]]
+    assert len(list(chain(*pages_of(repo, ("half", "0"), ("0", "1"))))) == 20
+
+
+def test_jobs_of_very_many_are_found_by_terms_and_other_filters(
+    repo: Repository, small_pieces: None
+) -> None:
+    jobs = [submit(repo, metadata={"a": 1, "b": 1}, name=str(n % 2)) for n in range(12)]
+    archive = submit_archive(repo, metadata={"a": 1, "b": 1})
+
+    def found(limit: int = 3, **filters: Any) -> list[str]:
+        ids, cursor = [], None
+        while True:
+            page = repo.jobs.page(
+                DEFAULT_TENANT,
+                limit=limit,
+                cursor=cursor,
+                metadata=[("a", "1"), ("b", "1")],
+                **filters,
+            )
+            ids += [job.id for job in page.items]
+            if (cursor := page.next_cursor) is None:
+                return ids
+
+    wanted = [job.id for job in reversed(jobs)]
+    assert found() == [archive.id, *wanted]
+    assert found(name="1") == wanted[::2]
+    assert found(status=jobs[0].status) == wanted
+    assert found(status=archive.status) == [archive.id]
+    assert found(created_after=0) == [archive.id, *wanted]
+    assert found(created_after=archive.created_at) == []
+    repo.jobs.cancel(DEFAULT_TENANT, jobs[3].id)
+    repo.deletions.delete(DEFAULT_TENANT, jobs[3].id)
+    assert found() == [archive.id, *(one for one in wanted if one != jobs[3].id)]
 
 
 def test_terms_go_with_their_job_and_its_items(repo: Repository) -> None:
