@@ -45,13 +45,13 @@ def run_audit(
         print(f"The audit was broken off: {error.message}", file=sys.stderr)
         return NOT_AUDITED
     _tell_all(audit, counts, as_json=as_json)
-    left = counts[Problem.ORPHAN] - counts["deleted"] + counts[Problem.MISSING]
+    left = sum(counts[problem] for problem in Problem) - counts["deleted"]
     return WRONG if left else CLEAN
 
 
 def _findings(audit: ObjectAudit, *, delete: bool) -> Iterator[tuple[Finding, bool]]:
-    for finding in chain(audit.orphans(), audit.missing()):
-        deleted = delete and finding.problem is Problem.ORPHAN and audit.remove(finding)
+    for finding in chain(audit.orphans(), audit.unfinished(), audit.missing()):
+        deleted = delete and finding.problem is not Problem.MISSING and audit.remove(finding)
         yield finding, deleted
     if delete:
         audit.purge()
@@ -59,10 +59,12 @@ def _findings(audit: ObjectAudit, *, delete: bool) -> Iterator[tuple[Finding, bo
 
 def _tell(finding: Finding, *, deleted: bool, as_json: bool) -> None:
     if as_json:
-        told = {name: getattr(finding, name) for name in finding.__slots__}
+        told = {name: getattr(finding, name) for name in ("problem", "kind", "key", "size", "row")}
         print(json.dumps(told | {"deleted": deleted}))
         return
-    more = f"{finding.size:,} bytes" if finding.row is None else f"row {finding.row}"
+    more = f"row {finding.row}" if finding.row is not None else "parts"
+    if finding.size is not None:
+        more = f"{finding.size:,} bytes"
     print(f"{finding.problem}  {finding.kind}  {finding.key}  {more}{'  deleted' * deleted}")
 
 
@@ -71,6 +73,7 @@ def _tell_all(audit: ObjectAudit, counts: Counter[str], *, as_json: bool) -> Non
         "objects": audit.objects,
         "rows": audit.rows,
         "orphans": counts[Problem.ORPHAN],
+        "unfinished": counts[Problem.UNFINISHED],
         "deleted": counts["deleted"],
         "missing": counts[Problem.MISSING],
         "foreign": audit.foreign,
@@ -80,7 +83,7 @@ def _tell_all(audit: ObjectAudit, counts: Counter[str], *, as_json: bool) -> Non
         return
     print(
         f"Looked at {audit.objects:,} objects and {audit.rows:,} rows: "
-        f"{told['orphans']:,} objects without an owner ({told['deleted']:,} deleted), "
-        f"{told['missing']:,} rows without their object"
+        f"{told['orphans']:,} objects without an owner and {told['unfinished']:,} that were broken "
+        f"off ({told['deleted']:,} deleted), {told['missing']:,} rows without their object"
         + (f", {audit.foreign:,} objects that are not the service's." if audit.foreign else ".")
     )

@@ -1,4 +1,4 @@
-"""The audit itself: pages of the listing against rows, pages of rows against the store."""
+"""The audit itself: pages of the store's listings against rows, pages of rows against the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from storage.object_audit.claims import Claim, claims
 from storage.object_audit.owners import owned
 from storage.object_audit.places import Place, place_of
 from storage.object_audit.removal import Removal
-from storage.objects import Listed, ObjectStore
+from storage.object_audit.unfinished import in_hand
+from storage.objects import Listed, ObjectStore, Unfinished
 from storage.repository import Repository
 
 PAGE = 1_000
@@ -26,6 +27,7 @@ class Problem(StrEnum):
     """What can be wrong."""
 
     ORPHAN = "orphan"
+    UNFINISHED = "unfinished"
     MISSING = "missing"
 
 
@@ -35,10 +37,11 @@ class Finding:
 
     Attributes:
         problem: What it is.
-        kind: Of an orphan the kind of object, of a missing object the table of its row.
+        kind: The kind of object; of a missing one the table of its row.
         key: Of the object.
         size: Bytes of an orphan.
         row: Id of the row whose object is missing.
+        parts: What is there of an unfinished object.
     """
 
     problem: Problem
@@ -46,6 +49,7 @@ class Finding:
     key: str
     size: int | None = None
     row: str | None = None
+    parts: Unfinished | None = None
 
 
 class ObjectAudit:
@@ -81,6 +85,25 @@ class ObjectAudit:
             self.objects += len(page)
             yield from self._unowned(page)
 
+    def unfinished(self) -> Iterator[Finding]:
+        """Yield the objects of which parts came, and that nobody will complete.
+
+        Raises:
+            PartUnavailable: The store or the database failed.
+        """
+        listing = self._store.parts.unfinished()
+        while page := list(islice(listing, PAGE)):
+            until = time.time() - self._grace if self._grace else None
+            old = [one for one in page if until is None or one.begun_at < until]
+            with self._repository.database.read() as connection:
+                theirs = in_hand(connection, old)
+            for one in old:
+                place = place_of(one.key)
+                if place is None:
+                    self.foreign += 1
+                elif one not in theirs:
+                    yield Finding(Problem.UNFINISHED, place.kind, one.key, parts=one)
+
     def missing(self) -> Iterator[Finding]:
         """Yield the objects that rows say to have and the store has not.
 
@@ -99,11 +122,13 @@ class ObjectAudit:
                 yield from self._absent(claim, [(row, key) for row, keys in rows for key in keys])
 
     def remove(self, finding: Finding) -> bool:
-        """Remove an orphan; call `purge` once after the last. False: it has an owner by now.
+        """Remove what has no owner; call `purge` once after the last. False: it has one by now.
 
         Raises:
             PartUnavailable: The store or the database failed.
         """
+        if finding.parts is not None:
+            return self._removal.drop(finding.parts)
         place = place_of(finding.key)
         return place is not None and self._removal.remove(place)
 

@@ -9,7 +9,8 @@ from storage.database import Database
 from storage.models import BundleRow, FilmRow, ItemRow, TenantRow
 from storage.object_audit.owners import owned
 from storage.object_audit.places import Kind, Place
-from storage.objects import ObjectStore
+from storage.object_audit.unfinished import in_hand
+from storage.objects import ObjectStore, Unfinished
 from storage.upserts import insert_missing
 
 _ACTIVE = (ItemStatus.QUEUED, ItemStatus.RUNNING)
@@ -31,6 +32,21 @@ class Removal:
         if place.kind is Kind.FILM:
             return self._database.run(lambda c: self._film(c, place))
         return self._database.run(lambda c: self._other(c, place))
+
+    def drop(self, unfinished: Unfinished) -> bool:
+        """Drop the parts of an object; False: somebody is at it now.
+
+        Raises:
+            PartUnavailable: The store or the database failed.
+        """
+
+        def work(connection: Connection) -> bool:
+            if in_hand(connection, [unfinished]):
+                return False
+            self._store.parts.abort(unfinished.key, unfinished.token)
+            return True
+
+        return self._database.run(work)
 
     def _film(self, connection: Connection, place: Place) -> bool:
         """Make the film a row that is being deleted: an intake that has it stores it again."""

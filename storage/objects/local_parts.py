@@ -22,10 +22,10 @@ from lungline.errors import UploadBusy, UploadIncomplete
 from storage.objects.base import CHUNK
 from storage.objects.durable import flush_folder, make_folders, move, write_flushed
 from storage.objects.keys import check_key
-from storage.objects.parted import Part, Parted, check_md5, wrong_size
+from storage.objects.parted import Part, Parted, Unfinished, check_md5, wrong_size
 
 FOLDER = ".parts"
-_DATA, _LOCK = "data", "lock"
+_DATA, _LOCK, _KEY = "data", "lock", "key"
 
 Guard = Callable[[], AbstractContextManager[Any]]
 
@@ -55,8 +55,8 @@ class LocalParts:
         folder = self._folder / f"{_digest(key)}-{token}"
         with self._writing():
             make_folders(folder)
-            for name in (_DATA, _LOCK):
-                write_flushed(folder / name, b"")
+            for name, content in ((_KEY, key.encode()), (_DATA, b""), (_LOCK, b"")):
+                write_flushed(folder / name, content)
             flush_folder(folder)
         return token
 
@@ -106,12 +106,20 @@ class LocalParts:
                 flush_folder(target.parent)
         self.abort(whole.key)
 
-    def abort(self, key: str) -> None:
+    def abort(self, key: str, token: str | None = None) -> None:
         """See `PartedObjects.abort`."""
         with self._writing():
-            for folder in self._folder.glob(f"{_digest(key)}-*"):
+            for folder in self._folder.glob(f"{_digest(key)}-{token or '*'}"):
                 with suppress(FileNotFoundError):
                     shutil.rmtree(folder)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See `PartedObjects.unfinished`."""
+        with self._writing():
+            for note in self._folder.glob(f"*/{_KEY}"):
+                with suppress(FileNotFoundError):  # completed or aborted meanwhile
+                    token = note.parent.name.rpartition("-")[2]
+                    yield Unfinished(note.read_text(), token, note.stat().st_mtime)
 
     def _of(self, whole: Parted) -> Path:
         return self._folder / f"{_digest(whole.key)}-{whole.token}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -73,6 +73,21 @@ class Parted:
         return 1 <= part.number <= self.count and part.size == self.size_of(part.number)
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An object whose parts are there, or may come, and that is not complete.
+
+    Attributes:
+        key: Where it would be.
+        token: What `PartedObjects.begin` returned, or another name of the store's own.
+        begun_at: In seconds since the epoch, by the store's clock.
+    """
+
+    key: str
+    token: str
+    begun_at: float
+
+
 class PartedObjects(Protocol):
     """The part of an `ObjectStore` that takes objects in parts.
 
@@ -127,10 +142,17 @@ class PartedObjects(Protocol):
         """
         ...
 
-    def abort(self, key: str) -> None:
-        """Drop all parts under a key, of whatever token; a completed object stays.
+    def abort(self, key: str, token: str | None = None) -> None:
+        """Drop the parts under a key, of one token or of all; a completed object stays.
 
         Nothing happens where there is none.
+        """
+        ...
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """Yield what was begun, by whatever part of the service, and neither completed nor aborted.
+
+        In no order, a page at a time.
         """
         ...
 

@@ -14,7 +14,7 @@ from lungline.settings import Settings
 from storage.objects.base import CHUNK
 from storage.objects.client import ClientOfProcess, error_code, store_errors
 from storage.objects.keys import check_key
-from storage.objects.parted import Part, Parted, check_md5, wrong_size
+from storage.objects.parted import Part, Parted, Unfinished, check_md5, wrong_size
 
 _NOT_ARRIVED = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
@@ -93,18 +93,24 @@ class S3Parts:
                     raise
                 raise UploadIncomplete("The parts are not those that have arrived.") from error
 
-    def abort(self, key: str) -> None:
+    def abort(self, key: str, token: str | None = None) -> None:
         """See `PartedObjects.abort`."""
         check_key(key)
+        begun = [one.token for one in self._begun(key) if one.key == key]
+        for each in begun:
+            if token in (None, each):
+                self._abort(key, each)
+
+    def unfinished(self) -> Iterator[Unfinished]:
+        """See `PartedObjects.unfinished`: other programs' in the same bucket are among them."""
+        yield from self._begun("")
+
+    def _begun(self, prefix: str) -> Iterator[Unfinished]:
         with store_errors():
-            tokens = [
-                upload["UploadId"]
-                for page in self._pages("list_multipart_uploads", Bucket=self._bucket, Prefix=key)
-                for upload in page.get("Uploads", ())
-                if upload["Key"] == key
-            ]
-        for token in tokens:
-            self._abort(key, token)
+            for page in self._pages("list_multipart_uploads", Bucket=self._bucket, Prefix=prefix):
+                for upload in page.get("Uploads", ()):
+                    at = upload["Initiated"].timestamp()
+                    yield Unfinished(str(upload["Key"]), str(upload["UploadId"]), at)
 
     def _abort(self, key: str, token: str) -> None:
         try:

@@ -110,6 +110,24 @@ def test_what_has_not_arrived_is_missing(store: ObjectStore, whole: Parted) -> N
     assert store.parts.arrived(whole) == [part]
 
 
+def test_what_was_begun_is_listed_until_it_is_complete_or_dropped(
+    store: ObjectStore, whole: Parted
+) -> None:
+    def begun() -> set[str]:
+        return {one.token for one in store.parts.unfinished() if one.key == whole.key}
+
+    second = store.parts.begin(whole.key)
+    (at, _) = [one.begun_at for one in store.parts.unfinished() if one.key == whole.key]
+    assert abs(at - time.time()) < 60
+    assert begun() == {whole.token, second}
+    store.parts.abort(whole.key, second)
+    assert begun() == {whole.token}
+    store.parts.complete(whole, put_all(store, whole))
+    assert begun() == set()
+    store.parts.abort(whole.key, whole.token)
+    assert store.get(whole.key) == DATA
+
+
 def test_a_part_that_ends_too_early_has_not_arrived(store: ObjectStore, whole: Parted) -> None:
     with pytest.raises(WrongSize, match="Part 1"):
         store.parts.put(whole, 1, BytesIO(piece(whole, 1)[:-1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from storage.database import Database
 from storage.items import NewItem
 from storage.models import BundleRow, FilmRow, JobRow
 from storage.object_audit import Finding, ObjectAudit, Problem
-from storage.objects import ObjectStore, open_store
+from storage.objects import ObjectStore, Unfinished, open_store
 from storage.repository import Repository
+from storage.uploads import Upload
 from tests.factories.bundle_zips import bundle_parts, described
 from tests.factories.rows import a_film, a_prediction, must_claim, submit, submit_archive
 
@@ -76,9 +77,18 @@ def a_read_film(repo: Repository, store: ObjectStore, seed: str) -> str:
     return job.id
 
 
-def an_upload(repo: Repository, store: ObjectStore) -> str:
-    """A complete upload."""
-    upload = repo.uploads.create(
+def begin(store: ObjectStore, key: str) -> Unfinished:
+    """Begin an object in parts."""
+    return Unfinished(key, store.parts.begin(key), 0.0)
+
+
+def named(unfinished: Iterable[Unfinished]) -> set[tuple[str, str]]:
+    return {(one.key, one.token) for one in unfinished}
+
+
+def an_open_upload(repo: Repository) -> Upload:
+    """An upload of which nothing has come."""
+    return repo.uploads.create(
         DEFAULT_TENANT,
         filename="",
         size=1,
@@ -87,6 +97,11 @@ def an_upload(repo: Repository, store: ObjectStore) -> str:
         seconds=DAY,
         most_held=9,
     )
+
+
+def an_upload(repo: Repository, store: ObjectStore) -> str:
+    """A complete upload."""
+    upload = an_open_upload(repo)
     repo.uploads.ready(upload.id, "token")
     lease = repo.uploads.begin_completing(DEFAULT_TENANT, upload.id, 60)
     assert lease is not None
@@ -187,6 +202,49 @@ def test_objects_without_an_owner_are_found_and_removed(
     assert missing(repo, store) == []
     repo.database.clock_offset += 2 * DAY
     assert repo.deletions.forget() == 1, "no row is left of the film that nobody had"
+
+
+def test_parts_that_nobody_will_complete_are_found_and_dropped(
+    repo: Repository, store: ObjectStore
+) -> None:
+    # Given an upload and an export that somebody is at
+    upload = an_open_upload(repo)
+    job_id = a_read_film(repo, store, "a")
+    repo.exports.create(DEFAULT_TENANT, job_id, ExportFormat.CSV, DAY)
+    export = repo.exports.claim("host-1-0", 60)
+    assert export is not None
+    kept = {begin(store, upload.object_key), begin(store, str(export.object_key))}
+    repo.uploads.ready(upload.id, next(one.token for one in kept if one.key == upload.object_key))
+    # And what a dead API left, once for a new key and once for that of the upload
+    keys = sorted((f"{DEFAULT_TENANT}/uploads/{new_id()}", upload.object_key))
+    left = {begin(store, key) for key in keys}
+    # And another program in the same place
+    foreign = begin(store, FOREIGN[0])
+    audit = ObjectAudit(repo, store, 0.0)
+
+    found = list(audit.unfinished())
+
+    assert sorted(each.key for each in found) == keys
+    assert {each.problem for each in found} == {Problem.UNFINISHED}
+    assert audit.foreign == 1
+    assert list(ObjectAudit(repo, store, 60.0).unfinished()) == []
+    assert [audit.remove(each) for each in found] == [True, True]
+    assert named(store.parts.unfinished()) == named(kept | {foreign})
+    assert named(left).isdisjoint(named(store.parts.unfinished()))
+    assert list(audit.unfinished()) == []
+
+
+def test_parts_that_got_an_owner_meanwhile_stay(repo: Repository, store: ObjectStore) -> None:
+    upload = an_open_upload(repo)
+    repo.uploads.ready(upload.id, "another")
+    begun = begin(store, upload.object_key)
+    audit = ObjectAudit(repo, store, 0.0)
+    (finding,) = audit.unfinished()
+    repo.uploads.ready(upload.id, begun.token)
+
+    assert not audit.remove(finding)
+
+    assert named(store.parts.unfinished()) == named([begun])
 
 
 def test_an_intake_that_comes_meanwhile_stores_its_film_again(

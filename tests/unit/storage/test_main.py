@@ -103,6 +103,7 @@ def test_the_audit_says_what_is_wrong_and_removes_only_what_it_is_told_to(
         "objects": 1,
         "rows": 1,
         "orphans": 1,
+        "unfinished": 0,
         "deleted": 1,
         "missing": 1,
         "foreign": 0,
