@@ -377,6 +377,10 @@ class ResultsQuery(Schema):
         validate=OneOf(["csv", "ndjson", "parquet"]),
         metadata={"description": "Without it `Accept` decides; CSV if that does not."},
     )
+    ignored = Boolean(
+        load_default=False,
+        metadata={"description": "Whether entries of the archive that are no films have rows too."},
+    )
 
 
 class PicturesQuery(Schema):

@@ -20,6 +20,7 @@ from lungline.zipping import zip_stored
 from storage.bundles import Bundles
 from storage.exports import Export
 from storage.items import Item
+from storage.results.accounted import accounted
 from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_files
 from storage.results.pictures import Pictures
 from storage.results.tables import labels_of, table_pieces
@@ -124,7 +125,7 @@ def _make(parts: Parts, export: Export) -> None:
 
     progress = Progress(renew, settings.batch_hard_limit_seconds)
     with LeaseKeeper(progress.renew, settings.lease_renewal_seconds, parts.parent) as keeper:
-        pieces = _while_there_is_room(Space(settings), export_pieces(parts, export, items))
+        pieces = _while_there_is_room(parts.space, export_pieces(parts, export, items))
         stream = _Stream(pieces, keeper, progress)
         key = export.object_key or ""
         stored = parts.store.put_stream(key, stream, settings.max_export_bytes)  # type: ignore[arg-type]  # only `read` is called
@@ -151,7 +152,7 @@ def export_pieces(parts: Parts, export: Export, items: Iterable[Item]) -> Iterat
         return zip_stored(picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE)))
     job = parts.repository.jobs.get(export.tenant, export.job_id)
     labels = labels_of(job, parts.repository.items, bundles)
-    return table_pieces(form, items, labels)
+    return table_pieces(form, accounted(items, job, parts.repository.entries), labels)
 
 
 def _while_there_is_room(space: Space, pieces: Iterator[bytes]) -> Iterator[bytes]:

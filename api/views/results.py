@@ -16,6 +16,7 @@ from api.documented import Answers, problems
 from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound
 from storage.audit import Action
+from storage.results.accounted import accounted
 from storage.results.tables import TABLES, labels_of, table_pieces
 
 results = APIBlueprint("results", __name__, url_prefix="/v1", tag="Jobs")
@@ -43,12 +44,17 @@ def get_results(job_id: str, query: dict[str, Any]) -> Response:
 
     In CSV a text that a spreadsheet would take for a formula (it begins with `=`, `+`, `-` or
     `@`) gets an apostrophe in front. NDJSON carries every text as it is.
+
+    A row tells what became of the film when it came: `outcome`, and of an archive's entry `size`
+    and `sha256` as the archive had them. With `ignored=true` entries that nobody means as films
+    have rows too, at their places, without an item.
     """
     kind = query["format"] or _accepted()
     here = parts()
     items = here.repository.items
     job = here.repository.jobs.get(tenant(), checked_job_id(job_id))
-    stream = iter(items.stream(tenant(), job.id))
+    entries, ignored = here.repository.entries, query["ignored"]
+    stream = accounted(items.stream(tenant(), job.id), job, entries, ignored=ignored)
     # The first row is fetched now, while an error can still become an answer.
     rows = chain([first], stream) if (first := next(stream, None)) is not None else iter(())
     return Response(

@@ -11,8 +11,7 @@ from itertools import islice
 from typing import Any
 
 from lungline.errors import InvalidParameter
-from storage.items import Item
-from storage.results.rows import flat
+from storage.results.rows import Row, flat
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 ROWS_A_GROUP = 5_000
@@ -20,17 +19,17 @@ ROWS_A_GROUP = 5_000
 _TEXTS_FIRST = ("item_id", "job_id", "name", "status", "error_code", "top_label")
 _TEXTS_LAST = (
     *("bundle", "runtime", "error_reason", "duplicate_of", "external_id", "metadata"),
-    *("study_hash", "patient_hash"),
+    *("study_hash", "patient_hash", "outcome", "sha256"),
 )
 
 
 def parquet_pieces(
-    items: Iterable[Item], labels: Sequence[str], group: int = ROWS_A_GROUP
+    rows: Iterable[Row], labels: Sequence[str], group: int = ROWS_A_GROUP
 ) -> Iterator[bytes]:
     """Write a Parquet file in pieces, a row group after the other.
 
     Args:
-        items: In their order.
+        rows: In their order.
         labels: The label set, whose probabilities become columns `p_<label>`.
         group: Rows of a group.
 
@@ -45,17 +44,15 @@ def parquet_pieces(
             "format: this service writes no Parquet; its operator can install the extra `parquet`. "
             "Take csv or ndjson."
         ) from None
-    return _pieces(pyarrow, iter(items), labels, group)
+    return _pieces(pyarrow, iter(rows), labels, group)
 
 
-def _pieces(
-    arrow: Any, items: Iterator[Item], labels: Sequence[str], group: int
-) -> Iterator[bytes]:
+def _pieces(arrow: Any, rows: Iterator[Row], labels: Sequence[str], group: int) -> Iterator[bytes]:
     sink = _Sink()
     schema = _schema(arrow, labels)
     with arrow.parquet.ParquetWriter(sink, schema, compression="zstd") as writer:
-        while rows := [_row(item, labels) for item in islice(items, group)]:
-            writer.write_table(arrow.Table.from_pylist(rows, schema=schema), row_group_size=group)
+        while told := [_told(row, labels) for row in islice(rows, group)]:
+            writer.write_table(arrow.Table.from_pylist(told, schema=schema), row_group_size=group)
             yield sink.taken()
     yield sink.taken()
 
@@ -69,17 +66,18 @@ def _schema(arrow: Any, labels: Sequence[str]) -> Any:
         ("in_distribution", arrow.bool_()),
         ("flags", arrow.list_(text)),
         *((name, text) for name in _TEXTS_LAST),
+        ("size", arrow.int64()),
         ("reused", arrow.bool_()),
         *((f"p_{label}", arrow.float64()) for label in labels),
     ]
     return arrow.schema(columns, metadata={"research_use_only": "true"})
 
 
-def _row(item: Item, labels: Sequence[str]) -> dict[str, Any]:
-    row = flat(item)
-    if row["metadata"] is not None:  # its members differ from film to film
-        row["metadata"] = json.dumps(row["metadata"], ensure_ascii=False)
-    return row | {f"p_{label}": row["probabilities"].get(label) for label in labels}
+def _told(row: Row, labels: Sequence[str]) -> dict[str, Any]:
+    told = flat(row)
+    if told["metadata"] is not None:  # its members differ from film to film
+        told["metadata"] = json.dumps(told["metadata"], ensure_ascii=False)
+    return told | {f"p_{label}": told["probabilities"].get(label) for label in labels}
 
 
 class _Sink:

@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lungline.domain import ItemStatus
 from storage.bundles import Bundles
-from storage.items import Item, Items
+from storage.items import Items
 from storage.jobs import Job
 from storage.results import parquet
+from storage.results.rows import Row
 from storage.results.texts import csv_rows, ndjson_rows
 
 TABLES = {"csv": "text/csv", "ndjson": "application/x-ndjson", "parquet": parquet.MEDIA_TYPE}
 """The media type of each format."""
 
 
-def table_pieces(kind: str, rows: Iterable[Item], labels: Sequence[str]) -> Iterator[bytes]:
+def table_pieces(kind: str, rows: Iterable[Row], labels: Sequence[str]) -> Iterator[bytes]:
     """Write a table in pieces; never the whole is in memory.
 
     Args:

@@ -7,8 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from storage.items import Item
-from storage.results.rows import flat
+from storage.results.rows import Row, flat
 
 LEADING_COLUMNS = (
     "item_id",
@@ -24,27 +23,26 @@ LEADING_COLUMNS = (
 )
 TRAILING_COLUMNS = (
     *("error_reason", "reused", "duplicate_of", "external_id", "metadata"),
-    *("study_hash", "patient_hash"),
+    *("study_hash", "patient_hash", "outcome", "size", "sha256"),
 )
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_A_CHUNK = 200
 
 
-def csv_rows(items: Iterable[Item], labels: Sequence[str]) -> Iterator[str]:
-    """Write RFC 4180 lines: a header, then one line an item, in chunks of text.
+def csv_rows(rows: Iterable[Row], labels: Sequence[str]) -> Iterator[str]:
+    """Write RFC 4180 lines: a header, then the rows, in chunks of text.
 
     A name that a spreadsheet would take for a formula gets an apostrophe in front (and only in
     CSV: NDJSON carries names as they are).
 
     Args:
-        items: In their order.
+        rows: In their order.
         labels: The label set, whose probabilities become columns `p_<label>`.
     """
     sink = _Sink()
     writer = csv.writer(sink)
     writer.writerow([*LEADING_COLUMNS, *(f"p_{label}" for label in labels), *TRAILING_COLUMNS])
-    for count, item in enumerate(items, start=1):
-        row = flat(item)
+    for count, row in enumerate(map(flat, rows), start=1):
         probabilities = row["probabilities"]
         writer.writerow(
             [
@@ -58,11 +56,11 @@ def csv_rows(items: Iterable[Item], labels: Sequence[str]) -> Iterator[str]:
     yield sink.taken()
 
 
-def ndjson_rows(items: Iterable[Item]) -> Iterator[str]:
+def ndjson_rows(rows: Iterable[Row]) -> Iterator[str]:
     """Write one JSON object a line, in chunks of text."""
     lines: list[str] = []
-    for item in items:
-        lines.append(json.dumps(flat(item), ensure_ascii=False) + "\n")
+    for row in rows:
+        lines.append(json.dumps(flat(row), ensure_ascii=False) + "\n")
         if len(lines) == _ROWS_A_CHUNK:
             yield "".join(lines)
             lines.clear()

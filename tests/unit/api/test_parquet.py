@@ -11,6 +11,7 @@ import pytest
 
 from lungline.domain import DEFAULT_TENANT
 from storage.results.parquet import MEDIA_TYPE, parquet_pieces
+from storage.results.rows import Row
 from tests.factories import films
 from tests.factories.services import LABELS, Service, service
 
@@ -43,7 +44,7 @@ def test_groups_are_written_one_after_the_other(api: Service) -> None:
     job = api.job(*[(f"{n}.jpg", films.jpeg(n)) for n in range(7)])
     items = api.parts.repository.items.stream(DEFAULT_TENANT, job["id"])
 
-    pieces = list(parquet_pieces(items, LABELS, group=3))
+    pieces = list(parquet_pieces(map(Row, items), LABELS, group=3))
 
     file = parquet.ParquetFile(io.BytesIO(b"".join(pieces)))
     assert len(pieces) == 4  # three groups, and the end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -12,10 +13,13 @@ from typing import Any
 
 import pytest
 
+from storage.results import accounted
 from storage.results.texts import LEADING_COLUMNS
 from tests.factories import films
-from tests.factories.archives import zip_of_films
+from tests.factories.archives import zip_of, zip_of_films
 from tests.factories.services import BUNDLE, LABELS, Service, service
+from tests.factories.work import exporter
+from workers.expand import expand_archive
 
 
 @pytest.fixture
@@ -58,6 +62,9 @@ def test_csv(api: Service, job: dict[str, Any]) -> None:
         "metadata",
         "study_hash",
         "patient_hash",
+        "outcome",
+        "size",
+        "sha256",
     ]
     found = rows(answer.text)
     assert [row["name"] for row in found] == ["a/폐렴.jpg", "text.jpg", "bad.jpg", "'-1.jpg"]
@@ -112,6 +119,65 @@ def test_no_cell_is_a_formula(start: str, api: Service) -> None:
     job = api.job((f"{start}cmd|'/C calc',!A0.jpg", films.jpeg(1)))
     (row,) = rows(api.client.get(job["links"]["results"]).text)
     assert row["name"] == f"'{start}cmd|'/C calc',!A0.jpg"
+
+
+def test_every_entry_of_an_archive_is_in_the_results(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounted, "_PAGE", 2)
+    members = {
+        "list.csv": b"a,b",
+        "a.jpg": films.jpeg(1),
+        "same.jpg": films.jpeg(1),
+        "__MACOSX/a.jpg": b"x",
+        "bad.jpg": b"text",
+        "README": b"z",
+    }
+    job = api.client.post("/v1/jobs", data=zip_of(members)).get_json()
+    with exporter(api.parts.settings) as worker:
+        assert expand_archive(worker)
+
+    def found(**query: str) -> list[tuple[Any, ...]]:
+        text = api.client.get(job["links"]["results"], query_string=query).text
+        keys = ("name", "outcome", "size", "sha256", "item_id")
+        return [tuple(row[key] for key in keys) for row in rows(text)]
+
+    all_of_them = found(ignored="true")
+    entries = api.client.get(job["links"]["entries"]).get_json()["items"]
+    assert all_of_them == [
+        (each["name"], each["outcome"], str(each["size"]), each["sha256"] or "", each["item_id"])
+        for each in [entry | {"item_id": entry["item_id"] or ""} for entry in entries]
+    ]
+    assert [each[:2] for each in all_of_them] == [
+        ("list.csv", "ignored"),
+        ("a.jpg", "accepted"),
+        ("same.jpg", "duplicate"),
+        ("__MACOSX/a.jpg", "ignored"),
+        ("bad.jpg", "rejected"),
+        ("README", "ignored"),
+    ]
+    assert all_of_them[1][3] == hashlib.sha256(films.jpeg(1)).hexdigest()
+    assert found() == [each for each in all_of_them if each[1] != "ignored"]
+    answer = api.client.get(job["links"]["results"], query_string={"format": "ndjson"})
+    told = [json.loads(line) for line in answer.text.splitlines()]
+    more = {"format": "ndjson", "ignored": "true"}
+    answer = api.client.get(job["links"]["results"], query_string=more)
+    ignored = json.loads(answer.text.splitlines()[0])
+    assert ignored.keys() == told[0].keys()
+    assert (ignored["status"], ignored["item_id"]) == ("ignored", None)
+    parquet = api.client.get(f"{job['links']['results']}?format=parquet&ignored=true")
+    assert parquet.status_code == 200
+
+
+def test_films_of_a_form_say_what_became_of_them(api: Service, job: dict[str, Any]) -> None:
+    twice = api.job(("a.jpg", films.jpeg(9)), ("b.jpg", films.jpeg(9)))
+
+    def outcomes(of: dict[str, Any]) -> list[tuple[str, str]]:
+        found = rows(api.client.get(of["links"]["results"]).text)
+        return [(row["outcome"], row["sha256"]) for row in found]
+
+    assert outcomes(job) == [(one, "") for one in ("accepted", "rejected", "accepted", "accepted")]
+    assert outcomes(twice) == [("accepted", ""), ("duplicate", "")]
 
 
 def test_a_job_that_expands_has_no_rows_yet(api: Service) -> None:
