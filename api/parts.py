@@ -29,7 +29,7 @@ class Parts:
     def __init__(self, settings: Settings) -> None:
         """Remember the settings."""
         self.settings = settings
-        self.space = Space(settings)
+        self.space = Space(settings, lambda: self.database)
         self.waits = Seats(settings.max_waits)
         self.streams = Seats(settings.max_event_streams)
         self.lookout = Lookout(lambda job_ids: self.repository.jobs.some(job_ids))

@@ -240,6 +240,18 @@ class Settings(BaseSettings):
         description="Intake stops when less is free on the disk of the local store or of SQLite; "
         "0: it never does.",
     )
+    max_store_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Intake stops when all tenants have so many bytes in the object store, as of "
+        "S3 nobody sees the disk; unset: no bound.",
+    )
+    max_database_bytes: int | None = Field(
+        None,
+        gt=0,
+        description="Intake stops when the database, such as a PostgreSQL, has so many bytes; "
+        "unset: no bound.",
+    )
 
     # Reading.
     bundles_dir: Path = Field(Path("ml/bundles"), description="Folder that holds model bundles.")

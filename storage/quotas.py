@@ -27,8 +27,8 @@ class Limits:
     Attributes:
         open_jobs: Jobs that have not ended.
         queued_films: Films that wait to be read.
-        stored_bytes: Bytes of its stored films, of archives that wait to be expanded, and of those
-            that are announced or come in parts.
+        stored_bytes: Bytes of its stored films, of archives and manifests that wait to be
+            expanded, and of archives that are announced or come in parts.
     """
 
     open_jobs: int | None = None
@@ -147,7 +147,8 @@ def has_room(limits: Limits) -> ColumnElement[bool]:
 
 
 def _used(connection: Connection, tenant: str) -> Usage:
-    waiting = case((JobRow.status == JobStatus.EXPANDING, JobRow.archive_size), else_=0)
+    of_job = func.coalesce(JobRow.archive_size, 0) + func.coalesce(JobRow.manifest_size, 0)
+    waiting = case((JobRow.status == JobStatus.EXPANDING, of_job), else_=0)
     jobs = select(
         func.count(),
         func.coalesce(func.sum(JobRow.queued), 0),

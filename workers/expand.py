@@ -16,7 +16,6 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
-from storage.space import Space
 from workers.archive import ArchiveError, RangeReader
 from workers.lease import LeaseKeeper
 from workers.manifests import settle, take_over
@@ -89,7 +88,7 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
         progress.made()
         return data
 
-    Space(parts.settings).check()
+    parts.space.check()
     turn_ends = time.monotonic() + TURN_SECONDS
     for committed in take_over(parts, expansion, lambda: not keeper.lost):
         _check(committed)
@@ -115,7 +114,7 @@ def _take_films(
     parts: Parts, expansion: Expansion, read_range: RangeReader, progress: Progress
 ) -> bool:
     """Take films out of the archive; False when some are left for another turn."""
-    space = Space(parts.settings)
+    space = parts.space
     begun = time.monotonic()
     if expansion.from_job is None:
         pieces = slices(parts, expansion, open_archive(parts, expansion, read_range))

@@ -18,6 +18,7 @@ from storage.objects import ObjectStore, open_store
 from storage.quotas import Limits
 from storage.repository import Repository
 from storage.results.drawing.drawers import Drawers
+from storage.space import Space
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
 from workers.stored_films import fetch_film
@@ -65,6 +66,11 @@ class Parts:
     worker_id: str
     parent: int | None
     stopping: Callable[[], bool]
+
+    @property
+    def space(self) -> Space:
+        """Room for what is about to be stored."""
+        return Space(self.settings, lambda: self.repository.database)
 
     def close(self) -> None:
         """Let go of threads and connections."""

@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lungline.domain import DEFAULT_TENANT
+from lungline.domain import DEFAULT_TENANT, ExportFormat, new_id
 from lungline.errors import (
     LunglineError,
     QuotaExceeded,
+    StorageFull,
     StorageQuotaReached,
     TooManyOpenJobs,
     TooManyQueuedFilms,
 )
+from lungline.settings import Settings
 from storage.database import Database
 from storage.quotas import Limits, Usage
 from storage.repository import Repository
+from storage.space import Space
 from tests.factories.rows import (
     entries_of,
     must_claim,
@@ -107,6 +110,53 @@ def test_an_announced_upload_counts_like_the_archive_it_becomes(
     with pytest.raises(StorageQuotaReached):
         repo.uploads.create(DEFAULT_TENANT, size=8_001, **fields)
     repo.uploads.create(DEFAULT_TENANT, size=8_000, **fields)
+
+
+def test_a_manifest_that_waits_counts_beside_its_archive(
+    limited: Callable[..., Repository],
+) -> None:
+    repo = limited(stored_bytes=20_000)
+    manifest = (f"{DEFAULT_TENANT}/uploads/{new_id()}", 5_000)
+    submit_archive(repo, archive_size=10_000, manifest=manifest)
+
+    assert repo.quotas.allowance(DEFAULT_TENANT).left.stored_bytes == 5_000
+    prefix = {"archive_key": None, "archive_size": None, "prefix": "place/"}
+    with pytest.raises(StorageQuotaReached):
+        submit_archive(repo, manifest=(manifest[0], 5_001), **prefix)
+    submit_archive(repo, manifest=manifest, **prefix)
+
+
+def test_what_is_allotted_to_the_store_is_that_of_all_tenants(repo: Repository) -> None:
+    """Films, exports, and archives that wait or come; it is free again once they have gone."""
+    space = Space(Settings(max_store_bytes=50_000, min_free_bytes=0), lambda: repo.database)
+    space.check(50_000)
+    job = submit(repo, 2)
+    read_all(repo)
+    repo.exports.create(DEFAULT_TENANT, job.id, ExportFormat.CSV, 60.0)
+    export = repo.exports.claim("host-1-0", 60.0)
+    assert export is not None
+    repo.exports.finish(export, 3_000, "0" * 64, 2, 60.0)
+    submit_archive(repo, tenant="ward", archive_size=10_000, manifest=("ward/uploads/m", 1_000))
+    fields = {"filename": "", "sha256": None, "part_size": 9_000, "seconds": 60, "most_held": 9}
+    repo.uploads.create("other", size=4_000, **fields)
+
+    space.check(30_000)
+    with pytest.raises(StorageFull, match=r"object store .* LUNGLINE_MAX_STORE_BYTES"):
+        space.check(30_001)
+    Space(Settings(min_free_bytes=0), lambda: repo.database).check(1 << 60)
+    repo.deletions.delete(DEFAULT_TENANT, job.id)
+    repo.deletions.rows(Nowhere())
+    space.check(32_000)
+
+
+def test_what_is_allotted_to_the_database_is_its_own_size(repo: Repository) -> None:
+    def check(most: int) -> None:
+        settings = Settings(max_database_bytes=most, min_free_bytes=0)
+        Space(settings, lambda: repo.database).check()
+
+    check(1 << 40)
+    with pytest.raises(StorageFull, match=r"database .* LUNGLINE_MAX_DATABASE_BYTES"):
+        check(50_000)
 
 
 def test_a_film_that_comes_back_while_it_is_deleted_counts(

@@ -67,6 +67,21 @@ def test_an_archive_above_the_bytes_leaves_nothing_behind(tmp_path: Path) -> Non
         assert list(api.parts.store.keys("")) == []
 
 
+@pytest.mark.parametrize(
+    ("bound", "what"),
+    [("max_store_bytes", "object store"), ("max_database_bytes", "database")],
+)
+def test_what_is_allotted_is_used_up(tmp_path: Path, bound: str, what: str) -> None:
+    with service(tmp_path, **{bound: len(FILM) + 500}) as api:
+        answer = api.submit(("a.jpg", FILM), ("b.jpg", films.jpeg(2)))
+
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "storage_full")
+        assert what in answer.get_json()["detail"]
+        assert bound.upper() in answer.get_json()["detail"]
+        assert int(answer.headers["Retry-After"]) > 0
+        assert api.client.get("/v1/jobs").get_json()["items"] == []
+
+
 def test_a_disk_that_is_nearly_full_takes_nothing_more(tmp_path: Path) -> None:
     with service(tmp_path, min_free_bytes=MORE_THAN_ANY_DISK) as api:
         answer = api.submit(("a.jpg", FILM))
