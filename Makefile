@@ -106,6 +106,14 @@ bench-one: $(VENV)/.dev ## Measure one film in one call against the bare pipelin
 bench-uploads: $(VENV)/.dev ## Measure uploads in parts against boto3, and the memory of a raw PUT
 	@$(BIN)/python -m benchmarks.uploads $(ARGS)
 
+.PHONY: bench-exports
+bench-exports: $(VENV)/.dev ## Measure the memory of zips of masks and overlays, streamed and in the background
+	@$(BIN)/python -m benchmarks.exports $(ARGS)
+
+.PHONY: bench-search
+bench-search: $(VENV)/.dev ## Find films by metadata among a million, on both databases
+	@$(BIN)/python -m benchmarks.searching $(ARGS)
+
 .PHONY: bench-page
 bench-page: $(VENV)/.dev ## Measure the page: a job of 10,000 films, its files, from film to film
 	@$(BIN)/python -m benchmarks.page $(ARGS)

@@ -5,6 +5,7 @@ goes on after a break; `--anew` forgets what was done. `--only NAME` runs one pa
 JSON with the figures of all parts that are done:
 
 - `expansion`: `expand_vs_copy`, `expander_growth_mb`
+- `manifests`: `manifest_growth_mb`, `manifest_lines_per_second`
 - `uploads`: `upload_vs_boto3`, `put_growth_mb`
 - `control`: `null_items_per_second`, `cost_ratio_million_to_thousand`,
   `poll_ratio_million_to_hundred`, `page_ratio_last_to_first`
@@ -36,6 +37,7 @@ FULL: dict[str, Callable[[], Figures]] = {
     "permits": lambda: permits.measure(100_000, 1_800),
     "uploads": lambda: _uploads(2_048, 3),
     "expansion": lambda: expansion.measure(expansion.Sizes()),
+    "manifests": lambda: expansion.measure_manifests(1_000_000),
 }
 SMALL: dict[str, Callable[[], Figures]] = {
     "control": lambda: control_plane.measure(2_000, 320),
@@ -43,6 +45,7 @@ SMALL: dict[str, Callable[[], Figures]] = {
     "permits": lambda: permits.measure(500, 5, 0.1),
     "uploads": lambda: _uploads(65, 1),
     "expansion": lambda: expansion.measure(SMALL_SIZES),
+    "manifests": lambda: expansion.measure_manifests(3_000),
 }
 KEPT = Path(".bench-bulk.json")
 

@@ -1,13 +1,14 @@
 """Archives out of the S3 store into films, against a plain loop, and what memory that takes.
 
 The memory is that of the expander's process: its peak while it expands, above what it held when it
-was ready and idle. Archives of three sizes and one of tiny entries must all stay near each other.
+was ready and idle. Archives of three sizes and one of tiny entries must all stay near each other;
+so must one of tiny entries with a manifest that has a line for each, in another order.
 """
 
 from __future__ import annotations
 
+import json
 import multiprocessing
-import re
 import statistics
 import tempfile
 import time
@@ -18,8 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rich.console import Console
+from sqlalchemy import func, literal, select
 
-from benchmarks.memory import MIB
+from benchmarks.memory import MIB, OwnPeak
 from benchmarks.packed_films import copy_entries, store, write_films
 from benchmarks.queue import migrated, queue_servers
 from lungline.domain import DEFAULT_TENANT, JobStatus, Priority, new_id
@@ -27,6 +29,7 @@ from lungline.queueing import make_celery
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging
 from storage.jobs import Job
+from storage.models import ItemRow
 from storage.repository import Repository
 from tests.factories.archives import tiny_entries_zip
 from tests.fixtures.seaweedfs import SeaweedServer
@@ -73,6 +76,66 @@ def measure(sizes: Sizes) -> dict[str, float]:
     return {"expand_vs_copy": round(ratio, 3), "expander_growth_mb": round(max(growths), 1)}
 
 
+def measure_manifests(lines: int) -> dict[str, float]:
+    """Expand archives with a manifest of so many lines, a CSV and an NDJSON.
+
+    Returns:
+        `manifest_growth_mb`: the larger growth of the expander, MiB; `manifest_lines_per_second`:
+        the lower rate.
+
+    Raises:
+        RuntimeError: What the manifest said did not come back with each item.
+    """
+    growths, rates = [], []
+    with _servers() as settings, migrated(settings) as repository:
+        large = settings.model_copy(update={"expand_slice": 2_000})
+        for name, line in (("csv", _csv_line), ("ndjson", _ndjson_line)):
+            key = f"{name}/uploads/{new_id()}"
+            manifest = key, store(settings, key, _manifest(lines, line))
+            write = _tiny(lines, b".png")
+            seconds, growth = _expand(
+                large, repository, f"{lines:,} lines of {name}", write, name, manifest
+            )
+            _check_said(repository, name, lines)
+            growths.append(growth)
+            rates.append(lines / seconds)
+    return {
+        "manifest_growth_mb": round(max(growths), 1),
+        "manifest_lines_per_second": round(min(rates), 1),
+    }
+
+
+def _csv_line(number: int) -> str:
+    return f"{number:07}.png,id-{number:07},{number % 30}"
+
+
+def _ndjson_line(number: int) -> str:
+    said = {"name": f"{number:07}.png", "external_id": f"id-{number:07}"}
+    return json.dumps(said | {"metadata": {"ward": str(number % 30)}})
+
+
+def _manifest(lines: int, line: Callable[[int], str]) -> Callable[[BinaryIO], None]:
+    """What writes a manifest of an archive from its last entry to its first."""
+
+    def write(target: BinaryIO) -> None:
+        if line is _csv_line:
+            target.write(b"name,external_id,ward\n")
+        for number in reversed(range(lines)):
+            target.write(line(number).encode() + b"\n")
+
+    return write
+
+
+def _check_said(repository: Repository, tenant: str, lines: int) -> None:
+    own = literal("id-").op("||")(func.substr(ItemRow.name, 1, 7)) == ItemRow.external_id
+    said = ItemRow.client_metadata["ward"].as_string().is_not(None)
+    query = select(func.count()).where(ItemRow.tenant == tenant, own, said)
+    with repository.database.read() as connection:
+        found = connection.execute(query).scalar_one()
+    if found != lines:
+        raise RuntimeError(f"{lines - found} items came back without what the manifest says")
+
+
 def _against_copying(settings: Settings, repository: Repository, films: int) -> tuple[float, float]:
     """Copy and expand the same archive in turn; give the ratio of the rates, and the growth."""
     key = f"reference/{new_id()}"
@@ -98,11 +161,12 @@ def _expand(
     name: str,
     write: Callable[[BinaryIO], None],
     tenant: str = DEFAULT_TENANT,
+    manifest: tuple[str, int] | None = None,
 ) -> tuple[float, float]:
     """Expand an archive in a process of its own; give its seconds and its growth in MiB."""
     key = f"{tenant}/uploads/{new_id()}"
     size = store(settings, key, write)
-    job = _submit(repository, tenant, key, size)
+    job = _submit(repository, tenant, key, size, manifest)
     context = multiprocessing.get_context("spawn")
     told = context.SimpleQueue()
     expander = context.Process(target=_expander, args=(settings, told))
@@ -128,11 +192,10 @@ def _expander(settings: Settings, told: Any) -> None:
     parts = build_parts(make_celery(settings), settings, "expander", analyzers=analyzers)
     parts.repository.jobs.expandable()  # connected
     parts.store.check()
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    idle, started = _status("VmRSS"), time.perf_counter()
+    peak, started = OwnPeak(), time.perf_counter()
     while expand_archive(parts):
         pass
-    told.put((time.perf_counter() - started, (_status("VmHWM") - idle) / MIB))
+    told.put((time.perf_counter() - started, peak.growth_mb()))
     parts.close()
 
 
@@ -140,21 +203,16 @@ def _no_reader(bundle: str) -> Any:
     raise RuntimeError("an expander reads no film")
 
 
-def _status(name: str) -> int:
-    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    if found is None:
-        raise RuntimeError(f"the system does not tell {name}")
-    return int(found[1]) * 1024
-
-
-def _tiny(count: int) -> Callable[[BinaryIO], None]:
+def _tiny(count: int, suffix: bytes = b".csv") -> Callable[[BinaryIO], None]:
     def write(target: BinaryIO) -> None:
-        target.write(tiny_entries_zip(count))
+        target.write(tiny_entries_zip(count, suffix))
 
     return write
 
 
-def _submit(repository: Repository, tenant: str, key: str, size: int) -> Job:
+def _submit(
+    repository: Repository, tenant: str, key: str, size: int, manifest: tuple[str, int] | None
+) -> Job:
     return repository.jobs.create_with_archive(
         tenant,
         job_id=new_id(),
@@ -166,6 +224,7 @@ def _submit(repository: Repository, tenant: str, key: str, size: int) -> Job:
         request_hash=None,
         archive_key=key,
         archive_size=size,
+        manifest=manifest,
     ).job
 
 

@@ -1,9 +1,11 @@
-"""Peak memory of a process tree while it works, by the role of each process."""
+"""Peak memory: of a process tree by the role of each process, or of this process by itself."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import defaultdict
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -57,6 +59,26 @@ class PeakMemory:
                 continue
             sizes[_role(line)] += size
         return {role: round(size, 1) for role, size in sizes.items()}
+
+
+class OwnPeak:
+    """The peak of this process from now on, above what it holds now."""
+
+    def __init__(self) -> None:
+        """Let the system forget the peak so far."""
+        Path("/proc/self/clear_refs").write_text("5")
+        self._idle = _status("VmRSS")
+
+    def growth_mb(self) -> float:
+        """By how much it has grown at its peak, in MiB."""
+        return (_status("VmHWM") - self._idle) / MIB
+
+
+def _status(name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    if found is None:
+        raise RuntimeError(f"the system does not tell {name}")
+    return int(found[1]) * 1024
 
 
 def _role(command_line: str) -> str:

@@ -29,7 +29,7 @@ from benchmarks.films import write_films
 from benchmarks.stack import supervised_stack
 from lungline.client.client import JobOptions, LunglineClient
 from lungline.client.films import gather
-from lungline.settings import load_settings
+from lungline.settings import Settings, load_settings
 from storage.database import Database
 from storage.models import ItemRow
 
@@ -63,9 +63,9 @@ def main(
         archive = _pack(films or _films(folder / "films", count), folder / "films.zip")
         singles = write_films(folder / "singles", MOST_SINGLES, seed=7)
         with supervised_stack(load_settings(), folder / "data") as supervisor:
-            url = supervisor.plan.settings.url
-            submitted = _submit_singles(url, archive, singles, every)
-        waited = _waited(folder / "data", submitted)
+            settings = supervisor.plan.settings
+            submitted = _submit_singles(settings.url, archive, singles, every)
+            waited = _waited(settings, submitted)
     figures = {
         priority: {
             "films": len(some),
@@ -113,10 +113,14 @@ def _submit_singles(url: str, archive: Path, singles: list[Path], every: float) 
     return submitted
 
 
-def _waited(data: Path, submitted: dict[str, str]) -> dict[str, list[Waited]]:
-    """Look up when each film was claimed, and what was claimed before it."""
+def _waited(settings: Settings, submitted: dict[str, str]) -> dict[str, list[Waited]]:
+    """Look up when each film was claimed, and what was claimed before it.
+
+    Raises:
+        RuntimeError: Some were never claimed, so that nobody knows how long they waited.
+    """
     columns = (ItemRow.job_id, ItemRow.created_at, ItemRow.started_at, ItemRow.finished_at)
-    database = Database(f"sqlite:///{data / 'lungline.db'}")
+    database = Database(settings.sqlalchemy_url)
     with database.read() as connection:
         rows = connection.execute(select(*columns).where(ItemRow.started_at.is_not(None))).all()
     database.dispose()
@@ -132,6 +136,8 @@ def _waited(data: Path, submitted: dict[str, str]) -> dict[str, list[Waited]]:
             claims = sum(row.created_at < start < row.started_at for start in ends)
             seconds = row.started_at - row.created_at
             waited[submitted[row.job_id]].append(Waited(seconds / batch, claims))
+    if missing := len(submitted) - sum(map(len, waited.values())):
+        raise RuntimeError(f"{missing} single films were never claimed")
     return waited
 
 

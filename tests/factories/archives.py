@@ -196,12 +196,12 @@ def cp949_zip(name: str = KOREAN_NAME) -> bytes:
     return raw_zip([RawEntry(name.encode("cp949"), films.jpeg(0), external=0)])
 
 
-def tiny_entries_zip(count: int) -> bytes:
+def tiny_entries_zip(count: int, suffix: bytes = b".csv") -> bytes:
     """An archive of very many stored entries of one byte, as `zipfile` would take long to write."""
     body, directory = bytearray(), bytearray()
     crc = zlib.crc32(b"x")
     for number in range(count):
-        name = b"%07d.csv" % number
+        name = b"%07d%b" % (number, suffix)
         head = (20, 0, STORED, 0, 33, crc, 1, 1, len(name), 0)
         directory += struct.pack("<IHH", 0x02014B50, 0x314, 20)
         directory += struct.pack("<HHHHIIIHH", *head[1:])
