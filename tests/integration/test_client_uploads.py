@@ -15,11 +15,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from lungline.client import InputUnusable, JobOptions, LunglineClient, Retry, ServiceError, gather
 from lungline.client import sending as sending_module
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings, environment_of
+from storage.models import JobRow
 from tests.factories.servers import Server, running_server
 from tests.factories.uploads import PART, an_archive
 from tests.fixtures.parts import REPOSITORY
@@ -181,6 +183,35 @@ def test_films_of_a_folder_go_in_parts_and_on(server: Server, tmp_path: Path) ->
     assert line.puts < -(-len(data) // PART)
     assert totals[-1] == len(data)
     assert sorted(totals) == totals
+
+
+def test_a_manifest_goes_with_an_archive_in_parts_and_on(
+    server: Server, archive: Path, tmp_path: Path
+) -> None:
+    manifest, state = tmp_path / "list.csv", tmp_path / "state"
+    # Larger than what the service holds in memory of a form
+    lines = (f"films/{number:07}.jpg,id-{number:07}\n" for number in range(60_000))
+    manifest.write_text("name,external_id\n" + "".join(lines))
+
+    def interrupt(puts: int, request: httpx.Request) -> None:
+        if puts == 2:
+            raise KeyboardInterrupt
+
+    with client(server, state, Line(interrupt)) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_archive(archive, manifest=manifest)
+    notes: list[str] = []
+    with client(server, state) as lungline:
+        job = lungline.submit_archive(archive, note=notes.append, manifest=manifest)
+        again = lungline.submit_archive(archive, manifest=manifest)
+
+    assert len(notes) == 1
+    assert again.id != job.id
+    assert stored(server, job.id) == archive.read_bytes()
+    with server.repository.database.read() as connection:
+        row = select(JobRow.manifest_key, JobRow.manifest_size).where(JobRow.id == job.id)
+        key, size = connection.execute(row).one()
+    assert size == manifest.stat().st_size
+    assert server.store.get(key) == manifest.read_bytes()
 
 
 def test_a_part_is_sent_again_until_it_arrives(

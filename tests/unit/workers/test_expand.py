@@ -538,7 +538,7 @@ MANIFEST = "\n".join(
 ).encode()
 
 
-@pytest.mark.parametrize("kind", [archives.zip_of_films])
+@pytest.mark.parametrize("kind", KINDS)
 def test_films_get_what_the_manifest_says_of_them(kind, make, monkeypatch):
     monkeypatch.setattr(manifests, "LINES", 7)
     parts, desk = make()
