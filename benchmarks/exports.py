@@ -121,7 +121,7 @@ def _grow(
 def _stream(parts: Parts, job_id: str, form: ExportFormat) -> int:
     """Make a zip as the API streams it."""
     bundles = Bundles(parts.repository.database, parts.settings)
-    drawing = Pictures(parts.store, parts.settings.max_film_pixels, bundles)
+    drawing = Pictures(parts.store, parts.settings.max_film_pixels, bundles, parts.drawers)
     items = parts.repository.items.run(DEFAULT_TENANT, job_id, 0, STREAMED)
     files = picture_files(items, drawing.pencil(PICTURE_OF[form], PICTURE_SIDE))
     return sum(map(len, zip_stored(files)))
