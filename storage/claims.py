@@ -28,6 +28,7 @@ from storage.database import Database
 from storage.films import FILM_COLUMNS, FilmRef
 from storage.models import ITEM_QUEUED, ITEM_RUNNING, FilmRow, ItemRow, JobRow, PredictionRow
 from storage.predictions import NewPrediction
+from storage.sets import among
 from storage.tally import Tally
 from storage.turns import Turns
 
@@ -376,7 +377,7 @@ _HELD = (
     .where(
         ItemRow.lease_id == bindparam("lease"),
         ITEM_RUNNING,
-        ItemRow.id.in_(bindparam("ids", expanding=True)),
+        among(ItemRow.id, "ids"),
     )
     .order_by(ItemRow.id)
     .with_for_update(of=ItemRow)

@@ -23,7 +23,12 @@ class PlainText(TypeDecorator[str]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Replace what cannot be stored."""
-        return None if value is None else _NOT_TEXT.sub("\ufffd", value)
+        return None if value is None else plain_text(value)
+
+
+def plain_text(text: str) -> str:
+    """Replace what a database cannot hold as text by U+FFFD."""
+    return _NOT_TEXT.sub("\ufffd", text)
 
 
 def status_type(statuses: type[StrEnum]) -> Enum:

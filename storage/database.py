@@ -26,8 +26,8 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, Engine
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import Pool
+from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from lungline.errors import DatabaseUnavailable
 from storage.clock import server_now
@@ -36,6 +36,8 @@ from storage.faults import Fault, fault_of
 T = TypeVar("T")
 
 LOCK_WAIT_SECONDS = 10.0
+IDLE_SECONDS = 1.0
+"""After so long a connection to PostgreSQL is asked for a sign of life before it is used."""
 _RETRIES = 5
 
 _POSTGRESQL_ARGUMENTS: dict[str, Any] = {
@@ -195,11 +197,36 @@ def _make_engine(url: URL, lock_wait: float) -> Engine:
         settings = {"lock_timeout": f"{round(1000 * lock_wait)}ms", **_POSTGRESQL_SETTINGS}
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         arguments = _POSTGRESQL_ARGUMENTS | {"options": options}
-        return create_engine(url, pool_pre_ping=True, connect_args=arguments, **common)
+        engine = create_engine(url, connect_args=arguments, **common)
+        _ask_the_idle(engine)
+        return engine
     engine = create_engine(url, connect_args={"timeout": lock_wait}, **common)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _ask_the_idle(engine: Engine) -> None:
+    """Ask a connection that lay idle whether its server still knows it, before it is used.
+
+    As SQLAlchemy's `pool_pre_ping`, but one that was used a moment ago is not asked: a worker would
+    ask twice for each batch.
+    """
+
+    def put_back(connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["used"] = time.monotonic()
+
+    def take(connection: Any, record: ConnectionPoolEntry, proxy: object) -> None:
+        used = record.info.get("used")
+        if used is None or time.monotonic() - used < IDLE_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
+
+    event.listen(engine, "checkin", put_back)
+    event.listen(engine, "checkout", take)
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:

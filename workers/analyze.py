@@ -11,7 +11,6 @@ from lungline.telemetry import get_logger, log_context
 from storage.claims import Batch
 from workers.analyzers import BundleAbsent, BundleUnusable
 from workers.fetching import fetch_bundle
-from workers.lease import LeaseKeeper
 from workers.parts import Parts
 from workers.reading import read_films
 from workers.stored_films import FilmDamaged
@@ -81,11 +80,10 @@ def _work(parts: Parts, batch: Batch) -> None:
     held would be taken for guilty too.
     """
     renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
-    lease = LeaseKeeper(renew, parts.settings.lease_renewal_seconds, parts.parent)
     alone = batch.items[0].alone
     if alone:
         parts.writer.wait()
-    lease.start()
+    lease = parts.leases.keep(renew)
     try:
         read = read_films(parts, batch)
         parts.writer.submit(partial(write_batch, parts, batch, lease, read))

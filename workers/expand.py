@@ -17,7 +17,7 @@ from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
 from workers.archive import ArchiveError, RangeReader
-from workers.lease import LeaseKeeper
+from workers.lease import Lease
 from workers.manifests import settle, take_over
 from workers.parts import Parts
 from workers.progress import Progress
@@ -61,8 +61,8 @@ def _work(parts: Parts, expansion: Expansion) -> None:
     renew = partial(expansions.renew, expansion.lease_id, settings.lease_seconds)
     progress = Progress(renew, settings.batch_hard_limit_seconds)
     try:
-        with LeaseKeeper(progress.renew, settings.lease_renewal_seconds, parts.parent) as keeper:
-            _expand(parts, expansion, keeper, progress)
+        with parts.leases.keep(progress.renew) as lease:
+            _expand(parts, expansion, lease, progress)
     except _Lost:
         log.info("expansion dropped: cancelled, or another worker has it")
     except ArchiveError as error:
@@ -80,9 +80,9 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         raise
 
 
-def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: Progress) -> None:
+def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress) -> None:
     def read_range(start: int, length: int) -> bytes:
-        if keeper.lost:
+        if lease.lost:
             raise _Lost
         data = parts.store.get_range(expansion.archive_key or "", start, length)
         progress.made()
@@ -90,7 +90,7 @@ def _expand(parts: Parts, expansion: Expansion, keeper: LeaseKeeper, progress: P
 
     parts.space.check()
     turn_ends = time.monotonic() + TURN_SECONDS
-    for committed in take_over(parts, expansion, lambda: not keeper.lost):
+    for committed in take_over(parts, expansion, lambda: not lease.lost):
         _check(committed)
         progress.made()
         if parts.stopping() or time.monotonic() > turn_ends:

@@ -25,7 +25,7 @@ from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_file
 from storage.results.pictures import Pictures
 from storage.results.tables import labels_of, table_pieces
 from storage.space import Space
-from workers.lease import LeaseKeeper
+from workers.lease import Lease
 from workers.parts import Parts
 from workers.progress import Progress
 
@@ -55,13 +55,13 @@ class _Counted:
 class _Stream:
     """Pieces as a stream, which ends with `_Lost` when the lease does."""
 
-    def __init__(self, pieces: Iterator[bytes], keeper: LeaseKeeper, progress: Progress) -> None:
-        self._pieces, self._keeper, self._progress = pieces, keeper, progress
+    def __init__(self, pieces: Iterator[bytes], lease: Lease, progress: Progress) -> None:
+        self._pieces, self._lease, self._progress = pieces, lease, progress
         self._piece = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
         while not self._piece:
-            if self._keeper.lost:
+            if self._lease.lost:
                 raise _Lost
             piece = next(self._pieces, None)
             self._progress.made()
@@ -124,9 +124,9 @@ def _make(parts: Parts, export: Export) -> None:
         return exports.renew(export, settings.lease_seconds, items.count)
 
     progress = Progress(renew, settings.batch_hard_limit_seconds)
-    with LeaseKeeper(progress.renew, settings.lease_renewal_seconds, parts.parent) as keeper:
+    with parts.leases.keep(progress.renew) as lease:
         pieces = _while_there_is_room(parts.space, export_pieces(parts, export, items))
-        stream = _Stream(pieces, keeper, progress)
+        stream = _Stream(pieces, lease, progress)
         key = export.object_key or ""
         stored = parts.store.put_stream(key, stream, settings.max_export_bytes)  # type: ignore[arg-type]  # only `read` is called
     seconds = settings.export_seconds

@@ -1,9 +1,10 @@
-"""The thread that keeps a lease while its holder works."""
+"""The thread that keeps a process's leases while it works under them."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -17,43 +18,47 @@ ORPHANED = 75
 """Exit status of a child whose parent is gone (EX_TEMPFAIL of sysexits.h)."""
 
 
-class LeaseKeeper:
-    """Renews a lease every few seconds, from `start` to `stop` or while the `with` block runs.
+class Lease:
+    """A lease that is kept until `stop`, or to the end of the `with` block.
 
-    A renewal that fails because the database does not answer is tried again at the next tick; the
-    lease holds for at least three of them. A lease that is lost is not renewed again: what its
-    holder writes afterwards is dropped by the compare-and-set on the lease id.
-
-    A child whose parent is gone exits at once, so that nobody works whom nobody can stop.
+    Attributes:
+        began: When, by the monotonic clock.
+        lost: Whether somebody else holds it by now; it is not renewed again, and what its holder
+            writes afterwards is dropped by the compare-and-set on the lease id.
     """
 
-    def __init__(
-        self, renew: Callable[[], bool], every_seconds: float, parent: int | None = None
-    ) -> None:
-        """Prepare the thread.
-
-        Args:
-            renew: Renews once; False when the lease is lost.
-            every_seconds: Time between renewals.
-            parent: Process id that must stay the parent's, if any must.
-        """
-        self._renew, self._every, self._parent = renew, every_seconds, parent
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+    def __init__(self, renew: Callable[[], bool], forget: Callable[[Lease], None]) -> None:
+        """Prepare; see `LeaseKeeper.keep`."""
+        self._renew, self._forget = renew, forget
+        self._renewing = threading.Lock()
+        self._kept = True
+        self.began = time.monotonic()
         self.lost = False
 
-    def start(self) -> None:
-        """Start renewing."""
-        self._thread.start()
+    def renew(self) -> None:
+        """Renew once, unless it is lost or no longer kept.
+
+        A database that does not answer is asked again at the next tick; a lease holds for three of
+        them.
+        """
+        with self._renewing:
+            if self.lost or not self._kept:
+                return
+            try:
+                self.lost = not self._renew()
+            except PartUnavailable as error:
+                log.warning("lease renewal failed", code=error.code)
+            if self.lost:
+                log.warning("lease lost")
 
     def stop(self) -> None:
-        """Stop renewing; for any thread, once."""
-        self._done.set()
-        self._thread.join()
+        """Keep it no longer, once a renewal that goes on has ended; for any thread."""
+        with self._renewing:
+            self._kept = False
+        self._forget(self)
 
     def __enter__(self) -> Self:
-        """Start renewing."""
-        self.start()
+        """Nothing: it is kept from the beginning."""
         return self
 
     def __exit__(
@@ -62,17 +67,63 @@ class LeaseKeeper:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop renewing."""
+        """Keep it no longer."""
         self.stop()
 
+
+class LeaseKeeper:
+    """Renews all leases of a process every few seconds.
+
+    One thread for all of them: to start one for each batch costs as much as to claim the batch.
+
+    A child whose parent is gone exits at once, so that nobody works whom nobody can stop.
+    """
+
+    def __init__(self, every_seconds: float, parent: int | None = None) -> None:
+        """Prepare; the thread starts with the first lease.
+
+        Args:
+            every_seconds: Time between renewals.
+            parent: Process id that must stay the parent's, if any must.
+        """
+        self._every, self._parent = every_seconds, parent
+        self._lock = threading.Lock()
+        self._leases: set[Lease] = set()
+        self._thread: threading.Thread | None = None
+        self._closed = threading.Event()
+
+    def keep(self, renew: Callable[[], bool]) -> Lease:
+        """Keep a lease from now on.
+
+        Args:
+            renew: Renews once; False when the lease is lost.
+        """
+        lease = Lease(renew, self._forget)
+        with self._lock:
+            self._leases.add(lease)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                self._thread.start()
+        return lease
+
+    def close(self) -> None:
+        """End the thread."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _forget(self, lease: Lease) -> None:
+        with self._lock:
+            self._leases.discard(lease)
+
     def _run(self) -> None:
-        while not self._done.wait(self._every):
-            if self._parent is not None and os.getppid() != self._parent:
+        while not self._closed.wait(self._every):
+            with self._lock:
+                leases = list(self._leases)
+            # What was taken a moment ago is mostly given back before it needs to be renewed.
+            begun_by = time.monotonic() - self._every / 2
+            if leases and self._parent is not None and os.getppid() != self._parent:
                 os._exit(ORPHANED)
-            try:
-                self.lost = not self._renew()
-            except PartUnavailable as error:
-                log.warning("lease renewal failed", code=error.code)
-            if self.lost:
-                log.warning("lease lost")
-                return
+            for lease in leases:
+                if lease.began < begun_by:
+                    lease.renew()

@@ -21,6 +21,7 @@ from storage.results.drawing.drawers import Drawers
 from storage.space import Space
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
+from workers.lease import LeaseKeeper
 from workers.stored_films import fetch_film
 from workers.webhooks import Courier, deliver_due
 from workers.writer import Writer
@@ -43,11 +44,11 @@ class Parts:
         backoff: Waits after a part failed.
         helpers: Threads that fetch films and send permits.
         writer: Writes what was read.
+        leases: Keeps what this process works under.
         courier: Carries webhooks beside the sweep.
         drawers: Draw the pictures of an export, one at a time.
         hold: Entered while this process holds work; it may be entered many times.
         worker_id: Under which this process claims.
-        parent: Process id of the parent, without which a child exits; None to go on.
         stopping: Whether the worker was told to stop.
     """
 
@@ -60,11 +61,11 @@ class Parts:
     backoff: Backoff
     helpers: ThreadPoolExecutor
     writer: Writer
+    leases: LeaseKeeper
     courier: Courier
     drawers: Drawers
     hold: AbstractContextManager[object]
     worker_id: str
-    parent: int | None
     stopping: Callable[[], bool]
 
     @property
@@ -77,6 +78,7 @@ class Parts:
         self.courier.close()
         self.drawers.close()
         self.writer.close()
+        self.leases.close()
         self.helpers.shutdown()
         self.permits.close()
         self.repository.database.dispose()
@@ -99,7 +101,7 @@ def build_parts(
         settings: Of this process.
         worker_id: Under which this process claims.
         analyzers: Loads and keeps bundles.
-        parent: See `Parts`.
+        parent: Process id of the parent, without which a child exits; None to go on.
         stopping: See `Parts`.
         hold: See `Parts`.
     """
@@ -120,10 +122,10 @@ def build_parts(
         backoff=Backoff(stopping),
         helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
         writer=Writer(hold),
+        leases=LeaseKeeper(settings.lease_renewal_seconds, parent),
         courier=Courier(partial(deliver_due, repository, settings, stopping)),
         drawers=Drawers(settings, most=1),
         hold=hold,
         worker_id=worker_id,
-        parent=parent,
         stopping=stopping,
     )

@@ -7,7 +7,7 @@ import time
 from lungline.errors import DatabaseUnavailable, PartUnavailable
 from lungline.telemetry import get_logger
 from storage.claims import Batch, Outcome
-from workers.lease import LeaseKeeper
+from workers.lease import Lease
 from workers.outcomes import pictures
 from workers.parts import Parts
 from workers.reading import BatchRead
@@ -19,7 +19,7 @@ FINISH_WAITS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 
 def write_batch(
-    parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead
+    parts: Parts, batch: Batch, lease: Lease, read: BatchRead
 ) -> PartUnavailable | None:
     """Write what was read, and stop keeping the lease.
 
@@ -66,7 +66,7 @@ def give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
         log.warning("batch not handed back; its lease will expire", code=error.code)
 
 
-def _store(parts: Parts, batch: Batch, lease: LeaseKeeper, read: BatchRead) -> int:
+def _store(parts: Parts, batch: Batch, lease: Lease, read: BatchRead) -> int:
     objects: dict[str, bytes] = {}
     for item, reading in read.readings:
         objects |= pictures(item, reading, bundle=batch.bundle)

@@ -37,6 +37,7 @@ from storage.models import (
     ItemRow,
     PredictionRow,
 )
+from storage.sets import among
 from storage.tally import Tally
 
 Failure = tuple[str, str]  # code, reason
@@ -256,7 +257,7 @@ def _in(seconds: str) -> ColumnElement[float]:
 
 
 # Built once: these run with each batch, and to build one takes longer than to run it.
-_THESE = ItemRow.id.in_(bindparam("ids", expanding=True))
+_THESE = among(ItemRow.id, "ids")
 _START = (
     update(ItemRow)
     .where(_THESE, ITEM_QUEUED)

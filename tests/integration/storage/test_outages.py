@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -56,6 +57,27 @@ def test_a_session_that_dies_in_a_transaction_is_unavailability(repo: Repository
         connection.exec_driver_sql(kill)
     with pytest.raises(DatabaseUnavailable):
         repo.database.run(lambda connection: connection.exec_driver_sql(kill))
+
+    repo.database.check()
+
+
+def test_connections_that_died_while_they_lay_idle_are_replaced_unseen(
+    repo: Repository, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo.database.check()
+    end_all_others = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE application_name = 'lungline' AND pid <> pg_backend_pid()"
+    )
+    for idle_seconds, expected in (
+        (0.0, nullcontext()),
+        (60.0, pytest.raises(DatabaseUnavailable)),
+    ):
+        monkeypatch.setattr("storage.database.IDLE_SECONDS", idle_seconds)
+        with postgres_server.connect() as connection:
+            connection.execute(end_all_others)
+        with expected:
+            repo.database.check()
 
     repo.database.check()
 

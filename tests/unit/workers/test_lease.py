@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from lungline.errors import DatabaseUnavailable
 from workers.lease import ORPHANED, LeaseKeeper
 
 
-def test_a_lease_is_renewed_while_the_block_runs_and_not_after():
+@pytest.fixture
+def keeper() -> Iterator[LeaseKeeper]:
+    keeper = LeaseKeeper(0.01)
+    yield keeper
+    keeper.close()
+
+
+def test_a_lease_is_renewed_while_the_block_runs_and_not_after(keeper: LeaseKeeper):
     calls: list[int] = []
-    thrice = threading.Event()
+    thrice, other = threading.Event(), threading.Event()
 
     def renew() -> bool:
         calls.append(1)
@@ -17,33 +27,60 @@ def test_a_lease_is_renewed_while_the_block_runs_and_not_after():
             thrice.set()
         return True
 
-    with LeaseKeeper(renew, 0.01) as keeper:
+    with keeper.keep(renew) as lease:
         assert thrice.wait(60)
 
     count = len(calls)
-    assert not keeper.lost
-    assert threading.active_count() == 1 or all(t.name != "lease" for t in threading.enumerate())
+    with keeper.keep(lambda: other.set() or True):
+        assert other.wait(60)
+    assert not lease.lost
     assert len(calls) == count
 
 
-def test_a_lost_lease_is_not_renewed_again():
-    calls: list[int] = []
-    ended = threading.Event()
+def test_leases_are_kept_beside_each_other(keeper: LeaseKeeper):
+    renewed = [threading.Event(), threading.Event()]
 
-    def renew() -> bool:
+    with keeper.keep(lambda: renewed[0].set() or True):
+        second = keeper.keep(lambda: renewed[1].set() or True)
+        assert all(event.wait(60) for event in renewed)
+        second.stop()
+        renewed[0].clear()
+        assert renewed[0].wait(60)
+
+
+def test_a_lost_lease_is_not_renewed_again_and_others_are(keeper: LeaseKeeper):
+    calls: list[int] = []
+    kept = threading.Event()
+
+    def lose() -> bool:
         calls.append(1)
-        ended.set()
         return False
 
-    with LeaseKeeper(renew, 0.01) as keeper:
-        assert ended.wait(60)
-        threading.Event().wait(0.1)
+    with keeper.keep(lose) as lease, keeper.keep(lambda: (lease.lost and kept.set()) or True):
+        assert kept.wait(60)
 
-    assert keeper.lost
+    assert lease.lost
     assert len(calls) == 1
 
 
-def test_a_database_that_is_away_for_a_moment_does_not_end_the_renewal():
+def test_stopping_waits_for_the_renewal_that_goes_on(keeper: LeaseKeeper):
+    begun, stopped = threading.Event(), threading.Event()
+    at_its_end: list[bool] = []
+
+    def renew() -> bool:
+        begun.set()
+        at_its_end.append(stopped.wait(0.2))
+        return True
+
+    lease = keeper.keep(renew)
+    assert begun.wait(60)
+    lease.stop()
+    stopped.set()
+
+    assert at_its_end == [False]
+
+
+def test_a_database_that_is_away_for_a_moment_does_not_end_the_renewal(keeper: LeaseKeeper):
     calls: list[int] = []
     renewed = threading.Event()
 
@@ -54,16 +91,17 @@ def test_a_database_that_is_away_for_a_moment_does_not_end_the_renewal():
         renewed.set()
         return True
 
-    with LeaseKeeper(renew, 0.01) as keeper:
+    with keeper.keep(renew) as lease:
         assert renewed.wait(60)
 
-    assert not keeper.lost
+    assert not lease.lost
 
 
 def test_a_child_whose_parent_is_gone_exits():
     pid = os.fork()
     if pid == 0:
-        with LeaseKeeper(lambda: True, 0.01, parent=os.getpid()):  # itself is not its parent
+        keeper = LeaseKeeper(0.01, parent=os.getpid())  # itself is not its parent
+        with keeper.keep(lambda: True):
             threading.Event().wait(60)
         os._exit(0)
 
