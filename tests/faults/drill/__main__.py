@@ -9,6 +9,7 @@ without an owner, and the stack serves another job without help.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +24,13 @@ from tests.faults.drill.pairs import EMBEDDED, SERVERS, running_pair
 from tests.faults.drill.stack import QUICK, Stack
 from tests.fixtures.parts import REPOSITORY
 
+REVISION = subprocess.run(
+    ("git", "describe", "--always", "--dirty", "--abbrev=7"),
+    cwd=REPOSITORY,
+    capture_output=True,
+    text=True,
+    check=False,
+).stdout.strip()
 SERVED = {EMBEDDED: {"", "local"}, SERVERS: {"", "postgres", "seaweed"}}
 
 
@@ -41,8 +49,17 @@ def main(
     real: Annotated[
         bool, typer.Option(help="Read with the shipped bundle, under the default settings.")
     ] = False,
+    only_table: Annotated[
+        bool, typer.Option("--table", help="Break nothing; print what the journal holds.")
+    ] = False,
 ) -> None:
-    """Break the stack on purpose and say what was lost and how long it took."""
+    """Break the stack on purpose and say what was lost and how long it took.
+
+    Runs of different seeds may go on beside each other, with one journal.
+    """
+    if only_table:
+        print(table(read_rounds(journal)))
+        return
     chosen = [f for f in FAULTS.values() if not fault or any(word in f.name for word in fault)]
     if not chosen:
         raise SystemExit(f"no fault is called so; there are: {', '.join(FAULTS)}")
@@ -84,7 +101,7 @@ def _on_one_stack(
         while open_rounds:
             fault, seed = open_rounds.pop(0)
             outcome = Drill(s, seed * 1000 + sorted(FAULTS).index(fault.name)).run(fault)
-            add_round(journal, Round(told, fault.name, seed, outcome))
+            add_round(journal, Round(told, fault.name, seed, outcome, REVISION))
             print(f"{told}: {fault.name}, seed {seed}: {outcome}", file=sys.stderr, flush=True)
             if not outcome.good:
                 _keep_logs(s, journal, fault.name, seed)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tests.faults.drill.drill import Outcome
 
@@ -20,18 +21,30 @@ class Round:
         fault: Its name.
         seed: Of films, moment and choice.
         outcome: What it showed.
+        revision: Of the code that was broken; empty where it is not known.
     """
 
     pair: str
     fault: str
     seed: int
     outcome: Outcome
+    revision: str = ""
 
 
 def add_round(path: Path, round_: Round) -> None:
-    """Keep a round."""
+    """Keep a round, of its outcome what is not as in a good one."""
+    kept = asdict(round_) | {"outcome": _unusual(round_.outcome)}
     with path.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(asdict(round_)) + "\n")
+        lines.write(json.dumps(kept, separators=(",", ":")) + "\n")
+
+
+def _unusual(outcome: Outcome) -> dict[str, Any]:
+    usual = asdict(Outcome())
+    return {
+        name: round(value, 2) if isinstance(value, float) else value
+        for name, value in asdict(outcome).items()
+        if value != usual[name]
+    }
 
 
 def read_rounds(path: Path) -> list[Round]:
@@ -42,7 +55,7 @@ def read_rounds(path: Path) -> list[Round]:
 def _rounds(path: Path) -> Iterator[Round]:
     for line in path.read_text(encoding="utf-8").splitlines():
         kept = json.loads(line)
-        yield Round(kept["pair"], kept["fault"], kept["seed"], Outcome(**kept["outcome"]))
+        yield Round(**kept | {"outcome": Outcome(**kept["outcome"])})
 
 
 def table(rounds: Sequence[Round]) -> str:
