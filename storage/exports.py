@@ -40,7 +40,7 @@ from storage.pages import Page, make_page
 REMOVED_AT_ONCE = 50
 _GOING = ExportRow.status == ExportStatus.DELETING
 MOST_PICTURES = 100_000
-"""Items of an export of pictures: a zip's directory is in memory, some hundred bytes an item."""
+"""Items of an export of pictures: a zip's directory is in memory, some eighty bytes an item."""
 
 
 class Discards(Protocol):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZipInfo
 
 from lungline.client.errors import InputUnusable
 from lungline.client.films import FilmFile
-from lungline.zipping import TIMESTAMP, Window
+from lungline.zipping import TIMESTAMP, Window, open_stored
 
 PIECE_BYTES = 256 * 1024
 
@@ -28,7 +28,7 @@ def zip_films(
         InputUnusable: A film has gone, or cannot be read any more.
     """
     window, total = Window(), 0
-    with ZipFile(window, "w", ZIP_STORED) as archive:
+    with open_stored(window) as archive:
         for film in films:
             archive.writestr(ZipInfo(film.name, TIMESTAMP), _read(film))
             yield from _pieces(window.take())
@@ -40,7 +40,7 @@ def zip_films(
 def zip_size(films: Sequence[FilmFile]) -> int:
     """Bytes of what `zip_films` yields, as long as no film changes; nothing is read."""
     window, offset = Window(), 0
-    with ZipFile(window, "w", ZIP_STORED) as archive:
+    with open_stored(window) as archive:
         for film in films:
             entry = ZipInfo(film.name, TIMESTAMP)
             entry.header_offset, entry.CRC = offset, 0
