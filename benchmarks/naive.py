@@ -28,8 +28,8 @@ def _seconds_per_film(bundle: Path, folder: Path) -> float:
     from ml.preprocess import classifier_input, lung_region, segmenter_input
 
     preprocessing = Bundle.load(bundle).preprocessing
-    segmenter = keras.saving.load_model(bundle / "segmenter.keras", compile=False)
-    classifier = keras.saving.load_model(bundle / "classifier.keras", compile=False)
+    segmenter = keras.saving.load_model(bundle / "segmenter.keras", compile=False, safe_mode=True)
+    classifier = keras.saving.load_model(bundle / "classifier.keras", compile=False, safe_mode=True)
 
     def read(path: Path) -> None:
         film = decode(path.read_bytes()).pixels

@@ -44,6 +44,26 @@ def test_a_key_tells_its_tenant_and_scopes(repo: Repository) -> None:
     assert caught.type is KeyInvalid, "who has not the secret is not told that the key is old"
 
 
+def test_a_secret_is_compared_in_constant_time_whether_the_key_is_there_or_not(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+
+    def compare(one: str, other: str) -> bool:
+        compared.append(len(other))
+        return one == other
+
+    token = repo.keys.create("ward", name="", scopes=[Scope.READ]).token
+    monkeypatch.setattr("storage.keys.hmac.compare_digest", compare)
+    wrong = token[:-2] + ("AA" if token[-2:] != "AA" else "BB")
+    nobodys = f"lungline_{'0' * 32}_{'A' * 43}"
+    for each in (wrong, nobodys):
+        with pytest.raises(KeyInvalid):
+            repo.keys.check(each)
+    assert repo.keys.check(token).tenant == "ward"
+    assert compared == [64, 64, 64], "as long for a key that nobody has"
+
+
 def test_a_revoked_key_stays_in_the_list(repo: Repository) -> None:
     first = repo.keys.create("ward", name="first", scopes=[Scope.READ])
     second = repo.keys.create("other", name="second", scopes=[Scope.READ])

@@ -14,6 +14,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from lungline.domain import DEFAULT_TENANT, DeliveryStatus
 from lungline.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
+from lungline.public_address import check_url
 from lungline.settings import Settings
 from storage.events import EventType, record
 from storage.repository import Repository
@@ -189,6 +190,41 @@ def test_private_addresses_are_not_called_unless_they_are_allowed(repo: Reposito
         assert service.seen == []
         (refused,) = log(repo, made.webhook.id)
         assert "public internet" in (refused.last_error or "")
+
+
+def test_a_name_that_moves_inside_after_it_was_registered_is_not_called(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS rebinding: the name is resolved anew, and judged, at each delivery."""
+    address = ["93.184.215.14"]
+
+    def resolved(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address[0], port))]
+
+    with scripted(OK) as service:
+        port = service.url.rpartition(":")[2]
+        url = f"https://hook.example:{port}/"
+        monkeypatch.setattr(socket, "getaddrinfo", resolved)
+        check_url(url)
+        made = endpoint(repo, url)
+        repo.webhooks.ping(DEFAULT_TENANT, made.webhook.id)
+        claimed = repo.webhooks.claim(made.webhook.id, 60)
+        assert claimed is not None
+        for address[0] in ("127.0.0.1", "169.254.169.254", "10.0.0.1"):
+            outcome = send(claimed, ())
+            assert outcome.status is None
+            assert "public internet" in (outcome.error or "")
+    assert service.seen == []
+
+
+def test_a_redirect_is_an_answer_that_is_not_followed(repo: Repository) -> None:
+    with scripted(OK) as inside, scripted(Answer({}, 302, {"Location": inside.url})) as service:
+        made = endpoint(repo, service.url)
+        repo.webhooks.ping(DEFAULT_TENANT, made.webhook.id)
+        assert deliver_due(repo, PRIVATE) == 0
+        (delivery,) = log(repo, made.webhook.id)
+        assert (delivery.last_status, len(service.seen)) == (302, 1)
+        assert inside.seen == []
 
 
 @contextmanager

@@ -89,6 +89,23 @@ def test_each_kind_of_answer_carries_them(kind: str, api: Service) -> None:
         assert "Strict-Transport-Security" not in answer.headers, "this is no TLS"
 
 
+def test_every_route_carries_them_whatever_it_answers(api: Service) -> None:
+    values = {"number": 1, "name": "en", "path": "a", "filename": "js/api.js", "key": "a@1"}
+    tried = set()
+    adapter = api.app.url_map.bind("localhost")
+    for rule in api.app.url_map.iter_rules():
+        given = {name: values.get(name, NOBODY) for name in rule.arguments}
+        address = adapter.build(rule.endpoint, given)
+        for method in (rule.methods or set()) - {"HEAD"}:
+            with api.client.open(address, method=method, buffered=False) as answer:
+                where = (method, rule.rule, answer.status_code)
+                assert answer.status_code < 500, where
+                assert SECURITY_HEADERS.items() <= dict(answer.headers).items(), where
+        tried.add(rule.endpoint)
+    assert {"static", "jobs.get_job", "pictures.get_film", "sign_in.do_sign_in"} <= tried
+    assert len(tried) > 60
+
+
 def test_a_crash_and_a_missing_key_carry_them_too(tmp_path: Path) -> None:
     with service(tmp_path, auth="keys") as api:
 

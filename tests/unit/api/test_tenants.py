@@ -50,7 +50,7 @@ def stranger(api: Service) -> dict[str, str]:
 def operations(api: Service) -> list[Operation]:
     paths = api.client.get("/openapi.json").get_json()["paths"]
     return [
-        (method.upper(), path, operation)
+        (method.upper(), path, operation | {"method": method.upper()})
         for path, methods in paths.items()
         for method, operation in methods.items()
         if operation["security"] and "monitor" not in str(operation["security"])
@@ -83,7 +83,9 @@ def ids(api: Service, owner: dict[str, str], before: object) -> dict[str, str]:
     webhook = api.parts.repository.webhooks.create(
         DEFAULT_TENANT, "https://hooks.example", {EventType.FINISHED}
     ).webhook
+    asked = api.client.post(f"/v1/jobs/{made['id']}/exports", json={"format": "csv"}, headers=owner)
     return {
+        "export_id": asked.get_json()["id"],
         "job_id": made["id"],
         "item_id": items[0]["id"],
         "upload_id": opened["id"],
@@ -97,12 +99,6 @@ def ask(
     api: Service, operation: dict[str, Any], address: str, headers: dict[str, str]
 ) -> TestResponse:
     """Send a request that is right but for its ids."""
-    method = next(
-        name
-        for path, methods in api.app.spec["paths"].items()  # type: ignore[attr-defined]
-        for name, found in methods.items()
-        if found["operationId"] == operation["operationId"]
-    )
     query = {
         each["name"]: example(each["schema"])
         for each in operation.get("parameters", ())
@@ -115,7 +111,7 @@ def ask(
     elif content:
         body = {"data": b"x" * 1_000, "content_type": next(iter(content))}
     return api.client.open(
-        f"{address}?{urlencode(query)}", method=method.upper(), headers=headers, **body
+        f"{address}?{urlencode(query)}", method=operation["method"], headers=headers, **body
     )
 
 
@@ -149,6 +145,7 @@ def test_a_foreign_id_is_answered_like_one_that_nobody_has(
             assert told(answer) == told(ask(api, operation, nobodys, stranger)), (method, path)
         tried.add(operation["operationId"])
     assert {"getJob", "getItem", "getResults", "getPictures", "deleteJob", "getUpload"} <= tried
+    assert {"getExport", "cancelExport", "deleteExport", "listChanges", "getWebhook"} <= tried
 
 
 def test_a_job_cannot_be_made_of_a_foreign_upload(
@@ -160,6 +157,75 @@ def test_a_job_cannot_be_made_of_a_foreign_upload(
     ]
     assert told(answers[0]) == told(answers[1])
     assert answers[0].status_code == 404
+
+
+def test_a_job_cannot_be_made_of_a_foreign_job(
+    api: Service, ids: dict[str, str], stranger: dict[str, str]
+) -> None:
+    answers = [
+        api.client.post("/v1/jobs", json={"from_job": job}, headers=stranger)
+        for job in (ids["job_id"], new_id())
+    ]
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].status_code == 404
+
+
+def test_a_foreign_etag_is_answered_like_one_that_nobody_has(
+    api: Service, ids: dict[str, str], owner: dict[str, str], stranger: dict[str, str]
+) -> None:
+    """Who was told an ETag, or has guessed one, does not learn whether it is right."""
+    for path in (f"/v1/jobs/{ids['job_id']}", f"/v1/items/{ids['item_id']}/film", "/v1/jobs"):
+        tag = api.client.get(path, headers=owner).headers["ETag"]
+        assert api.client.get(path, headers=owner | {"If-None-Match": tag}).status_code == 304
+        answers = [
+            api.client.get(path, headers=stranger | {"If-None-Match": each})
+            for each in (tag, '"' + "0" * 32 + '"')
+        ]
+        assert told(answers[0]) == told(answers[1])
+        assert answers[0].status_code in (200, 404)
+
+
+def test_a_search_finds_nothing_of_others(tmp_path: Path) -> None:
+    with service(tmp_path, auth="keys") as api:
+        owner, stranger = bearer(api), bearer(api, tenant="stranger")
+        words = '{"ward": "3"}'
+        sent = form(
+            ("a.dcm", films.dicom(1)), external_id="A-17", metadata=words, film_metadata=words
+        )
+        made = api.client.post("/v1/jobs", **sent, headers=owner)
+        assert made.status_code == 202, made.text
+        items = api.client.get(f"{made.get_json()['links']['self']}/items", headers=owner)
+        (item,) = items.get_json()["items"]
+        for query in (
+            "items?external_id=A-17",
+            f"items?study={item['study_hash']}",
+            "items?metadata.ward=3",
+            "jobs?metadata.ward=3",
+        ):
+            found = api.client.get(f"/v1/{query}", headers=owner)
+            assert found.status_code == 200, (query, found.text)
+            assert len(found.get_json()["items"]) == 1, query
+            assert api.client.get(f"/v1/{query}", headers=stranger).get_json()["items"] == []
+        again = api.client.post("/v1/jobs", **sent, headers=stranger).get_json()
+        theirs = api.client.get(f"{again['links']['self']}/items", headers=stranger)
+        (other,) = theirs.get_json()["items"]
+        assert other["film"]["sha256"] == item["film"]["sha256"]
+        assert other["study_hash"] != item["study_hash"], "hashes tell nothing across tenants"
+
+
+def test_events_go_to_webhooks_of_their_tenant_only(tmp_path: Path) -> None:
+    with service(tmp_path, auth="keys") as api:
+        webhooks = api.parts.repository.webhooks
+        ours, theirs = (
+            webhooks.create(tenant, "https://hooks.example", set(EventType)).webhook.id
+            for tenant in (DEFAULT_TENANT, "stranger")
+        )
+        made = api.client.post("/v1/jobs", data=films.jpeg(1), headers=bearer(api)).get_json()
+        api.read_all()
+        webhooks.fan_out()
+        told_us = webhooks.deliveries(DEFAULT_TENANT, ours, limit=100).items
+        assert {delivery.job_id for delivery in told_us} == {made["id"]}
+        assert webhooks.deliveries("stranger", theirs, limit=100).items == []
 
 
 def test_lists_and_counts_tell_nothing_of_others(

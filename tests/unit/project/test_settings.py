@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -57,6 +59,36 @@ def test_a_child_process_sees_the_same_settings(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, value)
 
     assert load_settings() == made
+
+
+def test_secrets_come_from_files_and_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lungline_s3_secret_key").write_text("of the file\n")
+    (tmp_path / "lungline_database_url").write_text("sqlite:////srv/of-the-file.db")
+    (tmp_path / "lungline_link_key").write_text("of the file")
+    monkeypatch.setattr("lungline.settings._SECRETS_DIR", tmp_path)
+    monkeypatch.setenv("LUNGLINE_LINK_KEY", "of the environment")
+    monkeypatch.delenv("LUNGLINE_S3_SECRET_KEY", raising=False)
+    monkeypatch.delenv("LUNGLINE_DATABASE_URL", raising=False)
+
+    made = load_settings()
+
+    assert made.s3_secret_key is not None
+    assert made.link_key is not None
+    assert made.s3_secret_key.get_secret_value() == "of the file"
+    assert made.link_key.get_secret_value() == "of the environment"
+    assert made.database_url == "sqlite:////srv/of-the-file.db"
+
+
+def test_no_error_about_a_setting_shows_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LUNGLINE_API_PORT", "LUNGLINE_RETAIN_DAYS_OF", "LUNGLINE_CORS_ORIGINS"):
+        monkeypatch.setenv(name, "a-secret-in-the-wrong-place")
+        with pytest.raises(ConfigurationError) as caught:
+            load_settings()
+        assert "wrong-place" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        monkeypatch.delenv(name)
 
 
 def test_secrets_are_not_shown() -> None:
