@@ -64,7 +64,9 @@ test: lint ## Run every test, two at a time, the quick ones first: ARGS='-k name
 
 .PHONY: audit
 audit: $(VENV)/.dev ## Compare the installed packages with known vulnerabilities (needs the internet)
-	@$(BIN)/python -m pip_audit --progress-spinner off --skip-editable --local
+	@$(PIP) freeze --local --exclude-editable > $(VENV)/installed.txt
+	@$(BIN)/python -m pip_audit --progress-spinner off --strict --disable-pip --no-deps \
+		--requirement $(VENV)/installed.txt
 
 .PHONY: test-unit
 test-unit: $(VENV)/.dev ## Run the quick tests only
