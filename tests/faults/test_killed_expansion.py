@@ -19,7 +19,7 @@ from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.faults
 
-FILMS = 400
+FILMS = 160
 
 
 @pytest.mark.parametrize("origin", [ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP, "prefix", "job"])
