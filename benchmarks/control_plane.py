@@ -4,6 +4,8 @@
 
 - `null_items_per_second`: items finished by two processes that spend permits as the workers do
   (claim, lease, write, default batch size), without pictures and inserting not counted.
+- `null_share_of_plain_sql`: that rate, as a share of what two processes do that send the least SQL
+  for it with the driver alone (`benchmarks.plain_queue`): it tells this code from this machine.
 - `cost_ratio_million_to_thousand`: seconds per item in a job of many items against a job of 1,000.
 - `poll_ratio_million_to_hundred`: seconds to look at a job of many items against one of 100.
 - `page_ratio_last_to_first`: seconds for the last page of the many items against the first.
@@ -26,6 +28,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.null_parts import null_parts
+from benchmarks.plain_queue import read_plainly
 from benchmarks.queue import migrated, queue_servers, submit_many
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings
@@ -66,8 +69,11 @@ def measure(many: int, timed: int) -> dict[str, float]:
         last = _median(lambda: _page(repository, job_id, str(many - PAGE - 1)))
         repository.jobs.cancel(DEFAULT_TENANT, hundred)
         large = _read(settings, timed)
+        repository.jobs.cancel(DEFAULT_TENANT, job_id)
+        plain = _read(settings, timed, submit_many(settings, repository, timed))
     return {
         "null_items_per_second": round(1 / large, 1),
+        "null_share_of_plain_sql": round(plain / large, 3),
         "cost_ratio_million_to_thousand": round(large / statistics.median(small), 3),
         "poll_ratio_million_to_hundred": round(poll_large / poll_small, 3),
         "page_ratio_last_to_first": round(last / first, 3),
@@ -79,12 +85,21 @@ def _seconds_per_item(settings: Settings, repository: Repository, items: int, ti
     return _read(settings, timed)
 
 
-def _read(settings: Settings, items: int) -> float:
-    """Read `items` in two processes; return seconds per item."""
+def _read(settings: Settings, items: int, plainly: str = "") -> float:
+    """Read `items` in two processes; return seconds per item.
+
+    Args:
+        settings: Of the readers.
+        items: To read.
+        plainly: The job to read as the reference does; none: as the workers do.
+    """
     context = multiprocessing.get_context("spawn")
     ready = context.Barrier(PROCESSES + 1)
     readers = [
-        context.Process(target=_reader, args=(settings, number, items // PROCESSES, ready))
+        context.Process(
+            target=read_plainly if plainly else _reader,
+            args=(settings, plainly or str(number), items // PROCESSES, ready),
+        )
         for number in range(PROCESSES)
     ]
     for reader in readers:
@@ -99,7 +114,7 @@ def _read(settings: Settings, items: int) -> float:
     return seconds / (items // PROCESSES * PROCESSES)
 
 
-def _reader(settings: Settings, number: int, items: int, ready: Barrier) -> None:
+def _reader(settings: Settings, number: str, items: int, ready: Barrier) -> None:
     configure_logging(settings.model_copy(update={"log_level": "WARNING"}), "benchmark")
     parts = null_parts(settings, f"null-{os.getpid()}-{number}")
     parts.repository.jobs.queued_films()  # connected
