@@ -15,6 +15,7 @@ from lungline.errors import (
     ItemNotFound,
     JobNotFound,
     KeyNotFound,
+    LunglineError,
     UploadNotFound,
     WebhookNotFound,
 )
@@ -44,9 +45,7 @@ def checked_job_id(job_id: str) -> str:
     Raises:
         JobNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(job_id):
-        raise JobNotFound("A job's id has 32 hexadecimal digits; this address has something else.")
-    return job_id
+    return _checked(job_id, "A job's id", JobNotFound)
 
 
 def checked_job_cursor(cursor: str | None) -> str | None:
@@ -66,11 +65,7 @@ def checked_item_id(item_id: str) -> str:
     Raises:
         ItemNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(item_id):
-        raise ItemNotFound(
-            "An item's id has 32 hexadecimal digits; this address has something else."
-        )
-    return item_id
+    return _checked(item_id, "An item's id", ItemNotFound)
 
 
 def checked_upload_id(upload_id: str) -> str:
@@ -79,11 +74,7 @@ def checked_upload_id(upload_id: str) -> str:
     Raises:
         UploadNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(upload_id):
-        raise UploadNotFound(
-            "An upload's id has 32 hexadecimal digits; this address has something else."
-        )
-    return upload_id
+    return _checked(upload_id, "An upload's id", UploadNotFound)
 
 
 def checked_webhook_id(webhook_id: str) -> str:
@@ -92,11 +83,7 @@ def checked_webhook_id(webhook_id: str) -> str:
     Raises:
         WebhookNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(webhook_id):
-        raise WebhookNotFound(
-            "A webhook's id has 32 hexadecimal digits; this address has something else."
-        )
-    return webhook_id
+    return _checked(webhook_id, "A webhook's id", WebhookNotFound)
 
 
 def checked_key_id(key_id: str) -> str:
@@ -105,9 +92,7 @@ def checked_key_id(key_id: str) -> str:
     Raises:
         KeyNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(key_id):
-        raise KeyNotFound("A key's id has 32 hexadecimal digits; this address has something else.")
-    return key_id
+    return _checked(key_id, "A key's id", KeyNotFound)
 
 
 def checked_export_id(export_id: str) -> str:
@@ -116,8 +101,11 @@ def checked_export_id(export_id: str) -> str:
     Raises:
         ExportNotFound: It cannot be one.
     """
-    if not _ID.fullmatch(export_id):
-        raise ExportNotFound(
-            "An export's id has 32 hexadecimal digits; this address has something else."
-        )
-    return export_id
+    return _checked(export_id, "An export's id", ExportNotFound)
+
+
+def _checked(given: str, what: str, missing: type[LunglineError]) -> str:
+    """Refuse what no id looks like before the database is asked, which refuses some texts."""
+    if not _ID.fullmatch(given):
+        raise missing(f"{what} has 32 hexadecimal digits; this address has something else.")
+    return given

@@ -28,11 +28,11 @@ def read_batch(parts: Parts) -> int:
     What was read is written in the background, while the next permit is being spent.
     """
     if failure := parts.writer.take_failure():
-        _wait(parts, failure)
+        parts.backoff.after(failure)
     try:
         batch = _claim(parts)
     except DatabaseUnavailable as error:
-        _wait(parts, error)
+        parts.backoff.after(error)
         return 0
     if batch is None:
         return 0
@@ -92,7 +92,7 @@ def _work(parts: Parts, batch: Batch) -> None:
     except PartUnavailable as error:
         lease.stop()
         hand_back(parts, batch)
-        _wait(parts, error)
+        parts.backoff.after(error)
     except BundleAbsent:
         lease.stop()
         hand_back(parts, batch)
@@ -120,12 +120,12 @@ def _fetch(parts: Parts, bundle: str) -> None:
     except BundleUnusable as error:
         parts.analyzers.refuse(bundle, error)
     except PartUnavailable as error:
-        _wait(parts, error)
+        parts.backoff.after(error)
         return
     try:
         send_permit(parts, parts.repository.jobs.queued_films())
     except DatabaseUnavailable as error:
-        _wait(parts, error)
+        parts.backoff.after(error)
 
 
 def _leave(parts: Parts, batch: Batch) -> None:
@@ -138,11 +138,6 @@ def _leave(parts: Parts, batch: Batch) -> None:
         hand_back(parts, batch)
     else:
         give_up(parts, "batch took too long")
-
-
-def _wait(parts: Parts, error: PartUnavailable) -> None:
-    log.warning("a part does not answer; waiting", code=error.code)
-    parts.backoff.wait()
 
 
 def _log_error(sent: Future[None]) -> None:

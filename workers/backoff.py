@@ -6,6 +6,11 @@ import random
 import time
 from collections.abc import Callable
 
+from lungline.errors import PartUnavailable
+from lungline.telemetry import get_logger
+
+log = get_logger(__name__)
+
 LEAST_SECONDS, MOST_SECONDS = 1.0, 30.0
 _STEP_SECONDS = 0.1
 
@@ -35,6 +40,11 @@ class Backoff:
     def reset(self) -> None:
         """Forget earlier failures: everything works."""
         self._failures = 0
+
+    def after(self, error: PartUnavailable) -> None:
+        """Say which part does not answer, and wait."""
+        log.warning("a part does not answer; waiting", code=error.code)
+        self.wait()
 
     def wait(self) -> float:
         """Wait after one more failure; return the planned seconds."""

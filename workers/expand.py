@@ -17,7 +17,7 @@ from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
 from workers.archive import ArchiveError, RangeReader
-from workers.lease import Lease
+from workers.lease import Lease, LeaseLost
 from workers.manifests import settle, take_over
 from workers.parts import Parts
 from workers.progress import Progress
@@ -33,16 +33,12 @@ _LONGEST_TURN_SECONDS = 3600.0
 """A packed tar is unpacked anew up to where it was left; its turns grow with what that takes."""
 
 
-class _Lost(Exception):
-    """The lease is somebody else's now, or the job was cancelled."""
-
-
 def expand_archive(parts: Parts) -> bool:
     """Spend a permit: expand a piece of one archive. Return whether there was any."""
     try:
         expansion = parts.repository.expansions.claim(parts.worker_id, parts.settings.lease_seconds)
     except DatabaseUnavailable as error:
-        _wait(parts, error)
+        parts.backoff.after(error)
         return False
     if expansion is None:
         return False
@@ -63,7 +59,7 @@ def _work(parts: Parts, expansion: Expansion) -> None:
     try:
         with parts.leases.keep(progress.renew) as lease:
             _expand(parts, expansion, lease, progress)
-    except _Lost:
+    except LeaseLost:
         log.info("expansion dropped: cancelled, or another worker has it")
     except ArchiveError as error:
         _finish(parts, expansion, (error.code, error.message))
@@ -71,7 +67,7 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         _finish(parts, expansion, ("archive_unreadable", "The uploaded archive is gone."))
     except PartUnavailable as error:
         _hand_back(parts, expansion)
-        _wait(parts, error)
+        parts.backoff.after(error)
     except SystemExit:
         # The parent makes this process end on shutdown; otherwise an attempt is counted when the
         # lease expires.
@@ -83,7 +79,7 @@ def _work(parts: Parts, expansion: Expansion) -> None:
 def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress) -> None:
     def read_range(start: int, length: int) -> bytes:
         if lease.lost:
-            raise _Lost
+            raise LeaseLost
         data = parts.store.get_range(expansion.archive_key or "", start, length)
         progress.made()
         return data
@@ -134,7 +130,7 @@ def _take_films(
 
 def _check(committed: bool) -> None:
     if not committed:
-        raise _Lost
+        raise LeaseLost
 
 
 def _turn_ends(begun: float) -> float:
@@ -202,8 +198,3 @@ def _hand_back(parts: Parts, expansion: Expansion) -> None:
         parts.permits.top_up(Queue.EXPAND, 1)
     except PartUnavailable as error:
         log.warning("archive not handed back in full; the sweep does the rest", code=error.code)
-
-
-def _wait(parts: Parts, error: PartUnavailable) -> None:
-    log.warning("a part does not answer; waiting", code=error.code)
-    parts.backoff.wait()

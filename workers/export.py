@@ -25,7 +25,7 @@ from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_file
 from storage.results.pictures import Pictures
 from storage.results.tables import labels_of, table_pieces
 from storage.space import Space
-from workers.lease import Lease
+from workers.lease import Lease, LeaseLost
 from workers.parts import Parts
 from workers.progress import Progress
 
@@ -33,10 +33,6 @@ log = get_logger(__name__)
 
 CHECK_BYTES = 64 * 1024 * 1024
 """The room on the disk is looked at this often."""
-
-
-class _Lost(Exception):
-    """The lease is somebody else's now, or the export was cancelled."""
 
 
 class _Counted:
@@ -53,7 +49,7 @@ class _Counted:
 
 
 class _Stream:
-    """Pieces as a stream, which ends with `_Lost` when the lease does."""
+    """Pieces as a stream, which ends with `LeaseLost` when the lease does."""
 
     def __init__(self, pieces: Iterator[bytes], lease: Lease, progress: Progress) -> None:
         self._pieces, self._lease, self._progress = pieces, lease, progress
@@ -62,7 +58,7 @@ class _Stream:
     def read(self, size: int = -1) -> bytes:
         while not self._piece:
             if self._lease.lost:
-                raise _Lost
+                raise LeaseLost
             piece = next(self._pieces, None)
             self._progress.made()
             if piece is None:
@@ -78,7 +74,7 @@ def export_results(parts: Parts) -> bool:
     try:
         export = parts.repository.exports.claim(parts.worker_id, parts.settings.lease_seconds)
     except DatabaseUnavailable as error:
-        _wait(parts, error)
+        parts.backoff.after(error)
         return False
     if export is None:
         return False
@@ -96,7 +92,7 @@ def _work(parts: Parts, export: Export) -> None:
     exports = parts.repository.exports
     try:
         _make(parts, export)
-    except _Lost:
+    except LeaseLost:
         log.info("export dropped: cancelled, or another worker has it")
         _discard(parts, export)
     except (TooLarge, InvalidParameter) as error:
@@ -107,7 +103,7 @@ def _work(parts: Parts, export: Export) -> None:
         _discard(parts, export)
     except PartUnavailable as error:
         _hand_back(parts, export)
-        _wait(parts, error)
+        parts.backoff.after(error)
     except SystemExit:
         # The parent makes this process end on shutdown; otherwise an attempt is counted when the
         # lease expires.
@@ -179,8 +175,3 @@ def _hand_back(parts: Parts, export: Export) -> None:
         parts.repository.exports.hand_back(export)
     except PartUnavailable as error:
         log.warning("export not handed back; its lease will expire", code=error.code)
-
-
-def _wait(parts: Parts, error: PartUnavailable) -> None:
-    log.warning("a part does not answer; waiting", code=error.code)
-    parts.backoff.wait()

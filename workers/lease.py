@@ -18,6 +18,10 @@ ORPHANED = 75
 """Exit status of a child whose parent is gone (EX_TEMPFAIL of sysexits.h)."""
 
 
+class LeaseLost(Exception):
+    """What was held is somebody else's now, or was cancelled: what was done of it is dropped."""
+
+
 class Lease:
     """A lease that is kept until `stop`, or to the end of the `with` block.
 

@@ -48,6 +48,19 @@ def test_an_archive_is_claimed_once(repo: Repository) -> None:
     assert repo.jobs.get(DEFAULT_TENANT, job.id).started_at is not None
 
 
+def test_several_expanders_work_at_several_archives_at_once(repo: Repository) -> None:
+    jobs = [submit_archive(repo) for _ in range(3)]
+
+    held = [repo.expansions.claim(f"expander-{number}", LEASE) for number in range(3)]
+    expansions = [expansion for expansion in held if expansion is not None]
+    for cursor in (2, 4):
+        assert all(commit(repo, expansion, cursor, films=2) for expansion in expansions)
+    assert all(repo.expansions.finish(each.lease_id, each.job_id) for each in expansions)
+
+    assert {each.job_id for each in expansions} == {job.id for job in jobs}
+    assert [repo.jobs.get(DEFAULT_TENANT, job.id).total for job in jobs] == [4, 4, 4]
+
+
 def test_films_are_read_while_the_archive_expands(repo: Repository) -> None:
     job = submit_archive(repo)
     expansion = must_expand(repo)
