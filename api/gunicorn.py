@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lungline.settings import current_settings, is_loopback
-from lungline.telemetry import configure_logging
+from lungline.telemetry import configure_logging, get_logger
 
 _settings = current_settings()
 _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
@@ -81,11 +81,15 @@ on_reload = on_starting  # gunicorn has set its own handlers up again by then
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let requests that wait see that the worker stops, or it would wait for them."""
+    """Let requests that wait see that the worker stops, or it would wait for them.
+
+    Then say that it is ready: who replaces an API ends the old one after that.
+    """
     from api.context import EXTENSION
     from api.wsgi import app
 
     app.extensions[EXTENSION].stopping = lambda: not worker.alive
+    get_logger("api").info("ready", pid=worker.pid)
 
 
 def worker_exit(server: Any, worker: Any) -> None:

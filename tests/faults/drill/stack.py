@@ -90,7 +90,7 @@ class Stack:
         for part in parts:
             with (self.settings.data_dir / f"{part}.log").open("ab") as log:
                 self._running[part] = subprocess.Popen(
-                    [sys.executable, "-m", *self._command(part)],
+                    [sys.executable, *self._command(part)],
                     cwd=REPOSITORY,
                     env=environment_of(self.settings)
                     | {"PYTHONPATH": str(REPOSITORY), "LUNGLINE_DRILL_STRIKES": str(self.strikes)},
@@ -102,11 +102,13 @@ class Stack:
         if part == "api":
             bind = f"127.0.0.1:{self.settings.api_port}"
             served = "tests.faults.drill.api:app"
-            return ["gunicorn", served, "-c", "api/gunicorn.py", "--bind", bind]
+            # The command itself: with `-m` it could not start its successor (SIGUSR2).
+            gunicorn = str(Path(sys.executable).with_name("gunicorn"))
+            return [gunicorn, served, "-c", "api/gunicorn.py", "--bind", bind]
         role = part.partition("-")[0]  # "control-2" is a second one
         if role == "beat":
-            return ["workers", "beat"]
-        return ["tests.faults.drill.worker", json.dumps(self.plan), role]
+            return ["-m", "workers", "beat"]
+        return ["-m", "tests.faults.drill.worker", json.dumps(self.plan), role]
 
     def await_ready(self) -> None:
         """Wait until the API answers and each reading child has loaded."""

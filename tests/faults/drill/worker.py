@@ -1,9 +1,10 @@
 """`python -m tests.faults.drill.worker PLAN ROLE`: a worker that passes the points of strikes.
 
-Everything but its reader is the real worker's; around the calls of its parts stand the points.
-PLAN is JSON: `strikes` the folder of strikes, `batch_seconds` how long a batch takes at least,
-`real` whether the shipped bundle reads. What single films do to the process that reads them, how
-the store fails and how wrong the clock is stands in files beside the strikes, read anew each time.
+Everything but its reader is the real worker's; around the calls of its parts stand the points. PLAN
+is JSON: `strikes` the folder of strikes, `batch_seconds` how long a batch takes at least, `real`
+whether the shipped bundle reads, `tally` a file that gets the SHA-256 of each film read. What
+single films do to the process that reads them, how the store fails and how wrong the clock is
+stands in files beside the strikes, read anew each time.
 """
 
 from __future__ import annotations
@@ -37,7 +38,11 @@ class Reader:
         for film in films:
             _act(deadly.get(hashlib.sha256(film).hexdigest()))
         time.sleep(self._plan.get("batch_seconds", 0.0) / 2)
-        return self._reader.read(films)
+        readings = self._reader.read(films)
+        if "tally" in self._plan:
+            with Path(self._plan["tally"]).open("a", encoding="ascii") as lines:
+                lines.write("".join(f"{hashlib.sha256(film).hexdigest()}\n" for film in films))
+        return readings
 
 
 def _act(act: str | None) -> None:
