@@ -44,10 +44,15 @@ def head_revision() -> str | None:
     return ScriptDirectory.from_config(_config()).get_current_head()
 
 
+def revisions() -> list[str]:
+    """Name all revisions that this code knows, the first one first."""
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [script.revision for script in scripts][::-1]
+
+
 def knows(revision: str) -> bool:
     """Whether this code has a revision."""
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
-    return revision in {script.revision for script in scripts}
+    return revision in revisions()
 
 
 def upgrade_within(connection: Connection, revision: str) -> None:
