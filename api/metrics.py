@@ -16,6 +16,8 @@ from api.trace import method, route
 from lungline.errors import LunglineError
 from lungline.queueing import Queue
 
+DEAD_LETTER = "attempts_exhausted"
+"""The code of films that ended their reader until they were given up."""
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -86,6 +88,11 @@ class QueueCollector(Collector):
         leases = GaugeMetricFamily(
             "lungline_leases_expired", "Films whose worker is gone, not yet taken from it."
         )
+        failed = GaugeMetricFamily(
+            "lungline_items_failed", "Failed films by code.", labels=["code"]
+        )
+        for code, count in ({DEAD_LETTER: 0} | overview.failures).items():
+            failed.add_metric([code], count)
         idle.add_metric([], overview.idle_seconds)
         leases.add_metric([], overview.expired_leases)
         for status, count in overview.jobs.items():
@@ -98,7 +105,18 @@ class QueueCollector(Collector):
         )
         for kind, count in self._parts.repository.retention.removed().items():
             removed.add_metric([kind], count)
-        return [jobs, items, oldest, idle, leases, removed]
+        return [jobs, items, failed, oldest, idle, leases, removed, *self._failures()]
+
+    def _failures(self) -> list[Metric]:
+        failures = CounterMetricFamily(
+            "lungline_part_failures",
+            "How often a part did not answer, by who asked and the error's code.",
+            labels=["role", "code"],
+        )
+        self._parts.failures.write()  # here, where a database that is down has been noticed
+        for (role, code), count in self._parts.failures.read().items():
+            failures.add_metric([role, code], count)
+        return [failures]
 
     def _store(self) -> list[Metric]:
         self._parts.store.check()

@@ -17,6 +17,7 @@ from storage.database import Database
 from storage.intake import FilmIntake
 from storage.objects import ObjectStore, open_store
 from storage.overview import Overview
+from storage.part_failures import PartFailures
 from storage.quotas import Limits
 from storage.repository import Repository
 from storage.results.drawing.drawers import Drawers
@@ -37,6 +38,7 @@ class Parts:
         self._lock = RLock()
         self._database: Database | None = None
         self._repository: Repository | None = None
+        self._failures: PartFailures | None = None
         self._store: ObjectStore | None = None
         self._intake: FilmIntake | None = None
         self._permits: Permits | None = None
@@ -66,6 +68,14 @@ class Parts:
     def overview(self) -> Overview:
         """The state of the whole queue."""
         return Overview(self.database)
+
+    @property
+    def failures(self) -> PartFailures:
+        """How often parts did not answer."""
+        with self._lock:
+            if self._failures is None:
+                self._failures = PartFailures(self.database, "api")
+            return self._failures
 
     @property
     def bundles(self) -> Bundles:
@@ -136,5 +146,5 @@ class Parts:
             if self._drawers is not None:
                 self._drawers.close()
             self._drawers = None
-            self._database = self._repository = self._store = None
+            self._database = self._repository = self._store = self._failures = None
             self._intake = self._permits = self._doorbell = None

@@ -8,6 +8,7 @@ from apiflask import APIFlask, HTTPError
 from flask import Response, current_app, g, json, request
 from werkzeug.exceptions import HTTPException
 
+from api.context import parts
 from api.intake.names import clean_name
 from lungline.errors import (
     BodyCutOff,
@@ -81,6 +82,7 @@ def _response(
 
 def _on_known(error: LunglineError) -> Response:
     if isinstance(error, PartUnavailable):
+        parts().failures.count(error)
         # One line: while a part is away, every request ends here.
         log.warning("request_failed", code=error.code, cause=_first_line(error.__cause__))
     elif error.status >= 500:

@@ -320,6 +320,7 @@ class ItemRow(Base):
         _partial("ix_items_study", "tenant", "study_hash", "id", where="study_hash IS NOT NULL"),
         _partial("ix_items_queued", "job_id", "seq", where="status = 'queued'"),
         _partial("ix_items_failed", "job_id", "seq", where="status = 'failed'"),
+        _partial("ix_items_error_code", "error_code", where="status = 'failed'"),
         _partial("ix_items_lease_id", "lease_id", where="status = 'running'"),
         _partial("ix_items_worker_id", "worker_id", where="status = 'running'"),
         _partial("ix_items_lease_expires_at", "lease_expires_at", where="status = 'running'"),
@@ -450,6 +451,16 @@ class RemovalRow(Base):
     __tablename__ = "removals"
 
     kind: Mapped[str] = mapped_column(PlainText(24), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class PartFailureRow(Base):
+    """How often processes of a role found that a part did not answer, ever."""
+
+    __tablename__ = "part_failures"
+
+    role: Mapped[str] = mapped_column(PlainText(24), primary_key=True)
+    code: Mapped[str] = mapped_column(PlainText(64), primary_key=True)
     count: Mapped[int] = mapped_column(BigInteger)
 
 

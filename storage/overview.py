@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 
 from lungline.domain import ItemStatus, JobStatus
 from storage.database import Database
-from storage.models import ITEM_RUNNING, JOB_RUNNABLE, ItemRow, JobRow
+from storage.models import ITEM_FAILED, ITEM_RUNNING, JOB_RUNNABLE, ItemRow, JobRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,7 @@ class QueueState:
         idle_seconds: For how long films have waited and nobody has read any; 0 while somebody reads
             or none waits.
         expired_leases: Films whose worker stopped renewing, not yet taken from it.
+        failures: Number of failed films by code.
     """
 
     jobs: dict[str, int]
@@ -29,10 +30,11 @@ class QueueState:
     oldest_queued_seconds: float
     idle_seconds: float
     expired_leases: int
+    failures: dict[str, int]
 
 
 class Overview:
-    """Adds up the jobs' counters; the items, of which there may be millions, are not touched."""
+    """Adds up the jobs' counters; of the items only those that run or failed are looked at."""
 
     def __init__(self, database: Database) -> None:
         """Read from `database`."""
@@ -56,8 +58,12 @@ class Overview:
             .select_from(ItemRow)
             .where(ITEM_RUNNING, ItemRow.lease_expires_at < self._database.now())
         )
+        failed = (
+            select(ItemRow.error_code, func.count()).where(ITEM_FAILED).group_by(ItemRow.error_code)
+        )
         with self._database.read() as connection:
             rows = connection.execute(by_status).all()
+            failures = {str(code): int(count) for code, count in connection.execute(failed)}
             age = connection.execute(oldest).scalar_one()
             since = connection.execute(idle).scalar_one()
             leases = connection.execute(expired).scalar_one()
@@ -75,4 +81,5 @@ class Overview:
             oldest_queued_seconds=max(0.0, float(age or 0.0)),
             idle_seconds=max(0.0, float(since or 0.0)),
             expired_leases=leases,
+            failures=failures,
         )

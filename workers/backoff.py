@@ -26,6 +26,8 @@ class Backoff:
         stopping: Callable[[], bool],
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        count: Callable[[PartUnavailable], object] = lambda error: None,
     ) -> None:
         """Start without a failure.
 
@@ -33,8 +35,10 @@ class Backoff:
             stopping: Asked during the wait.
             sleep: Waits that many seconds.
             clock: Seconds that never go back.
+            count: Told of each part that did not answer.
         """
         self._stopping, self._sleep, self._clock = stopping, sleep, clock
+        self._count = count
         self._failures = 0
 
     def reset(self) -> None:
@@ -44,6 +48,7 @@ class Backoff:
     def after(self, error: PartUnavailable) -> None:
         """Say which part does not answer, and wait."""
         log.warning("a part does not answer; waiting", code=error.code)
+        self._count(error)
         self.wait()
 
     def wait(self) -> float:

@@ -40,6 +40,7 @@ class Child:
         with self._hold:
             if not self._crew.stopping:
                 work(self.parts)
+                self.parts.failures.write()
 
     def take_over(self) -> None:
         """Hand back at once what the dead predecessor in this slot held."""

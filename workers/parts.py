@@ -15,6 +15,7 @@ from lungline.settings import Settings
 from storage.claims import ClaimedItem
 from storage.database import Database
 from storage.objects import ObjectStore, open_store
+from storage.part_failures import PartFailures
 from storage.quotas import Limits
 from storage.repository import Repository
 from storage.results.drawing.drawers import Drawers
@@ -42,6 +43,7 @@ class Parts:
         permits: Counts and sends permits.
         analyzers: Loaded bundles; loads nothing before it is asked.
         backoff: Waits after a part failed.
+        failures: Counts how often one did.
         helpers: Threads that fetch films and send permits.
         writer: Writes what was read.
         leases: Keeps what this process works under.
@@ -59,6 +61,7 @@ class Parts:
     permits: Permits
     analyzers: Analyzers
     backoff: Backoff
+    failures: PartFailures
     helpers: ThreadPoolExecutor
     writer: Writer
     leases: LeaseKeeper
@@ -90,6 +93,7 @@ def build_parts(
     worker_id: str,
     *,
     analyzers: Analyzers,
+    role: str = "worker",
     parent: int | None = None,
     stopping: Callable[[], bool] = lambda: False,
     hold: AbstractContextManager[object] | None = None,
@@ -101,6 +105,7 @@ def build_parts(
         settings: Of this process.
         worker_id: Under which this process claims.
         analyzers: Loads and keeps bundles.
+        role: Under which failures of parts are counted.
         parent: Process id of the parent, without which a child exits; None to go on.
         stopping: See `Parts`.
         hold: See `Parts`.
@@ -111,6 +116,7 @@ def build_parts(
         max_attempts=settings.max_attempts,
         limits=Limits.of(settings),
     )
+    failures = PartFailures(repository.database, role)
     store = open_store(settings)
     return Parts(
         settings=settings,
@@ -119,7 +125,8 @@ def build_parts(
         fetch=partial(fetch_film, store),
         permits=Permits(app, settings),
         analyzers=analyzers,
-        backoff=Backoff(stopping),
+        backoff=Backoff(stopping, count=failures.count),
+        failures=failures,
         helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
         writer=Writer(hold),
         leases=LeaseKeeper(settings.lease_renewal_seconds, parent),

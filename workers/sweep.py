@@ -37,6 +37,7 @@ def sweep(parts: Parts) -> dict[str, int]:
             changed |= work(parts)
         except PartUnavailable as error:
             log.warning("sweep cut short", work=work.__name__.strip("_"), code=error.code)
+            parts.failures.count(error)
     counts = {name: count for name, count in changed.items() if count}
     if counts:
         log.info("swept", **counts)

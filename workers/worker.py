@@ -157,6 +157,7 @@ def _connect(queue: Queue, settings: Settings, crew: Crew, load: BundleLoader) -
             settings,
             crew.worker_id(slot),
             analyzers=Analyzers(load(settings), settings.bundles_loaded),
+            role=queue,
             parent=crew.parent,
             stopping=lambda: crew.stopping,
             hold=Hold(crew, slot),

@@ -70,6 +70,8 @@ def test_without_a_store_it_is_not_ready(tmp_path: Path) -> None:
         assert "store" in answer.get_json()["detail"]
         assert answer.headers["Retry-After"]
         assert api.client.get("/healthz").get_json() == {"status": "ok"}
+        assert api.submit(("a.jpg", films.jpeg(1))).status_code == 503
+        assert samples(api)["lungline_part_failures_total", "store_unavailable", "api"] == 1
 
 
 def test_without_a_database_it_is_not_ready(tmp_path: Path) -> None:
@@ -102,6 +104,8 @@ def test_metrics(api: Service) -> None:
     assert found["lungline_jobs", "failed"] == 0
     assert found["lungline_items", "queued"] == 2
     assert found["lungline_items", "failed"] == 1
+    assert found["lungline_items_failed", "unsupported_format"] == 1
+    assert found["lungline_items_failed", "attempts_exhausted"] == 0
     assert found["lungline_oldest_queued_seconds",] >= 0
     assert found["lungline_part_up", "database"] == 1
     assert found["lungline_part_up", "broker"] == 0
