@@ -13,6 +13,8 @@ EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 DEFLATED, BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
 _COMPRESSED = re.compile(r"1\.2\.840\.10008\.1\.2(\.4\.\d{1,3}|\.5|\.1\.98)")
 _SYNTAX = b"\x10\x00"
+_MOST_META = 256
+"""Elements of group 0002; the standard knows about 20."""
 
 
 def open_dataset(data: bytes, budget: int) -> tuple[memoryview, Encoding, str]:
@@ -45,7 +47,12 @@ def _header(data: bytes) -> tuple[int, str]:
     """Walk group 0002, which is always explicit: where it ends, and the transfer syntax."""
     at = DICOM_PREAMBLE + len(DICOM_MAGIC) if has_preamble(data) else 0
     syntax = ""
+    left = _MOST_META
     while data[at : at + 2] == b"\x02\x00" and at + 8 <= len(data):
+        if (left := left - 1) < 0:
+            raise FilmRejected(
+                "undecodable", f"The file's header has more than {_MOST_META} elements."
+            )
         long = data[at + 4 : at + 6] in LONG_VRS
         value = at + (12 if long else 8)
         length = int.from_bytes(data[value - (4 if long else 2) : value], "little")

@@ -15,8 +15,14 @@ _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _SOS, _EOI, _COM = 0xDA, 0xD9, 0xFE
 _APP0, _APP1, _APP14, _APP15 = 0xE0, 0xE1, 0xEE, 0xEF
-_BARE = frozenset({0x01, 0xD8, *range(0xD0, 0xD8)})
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
+"""A marker that has a payload, or the end: no stuffing, fill byte, restart or second start."""
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+MOST_SEGMENTS = 4096
+"""A profile or a thumbnail takes some hundreds at the most. Each costs about 5 microseconds."""
+MOST_SCANS = 64
+"""A progressive film has about ten. Each costs who decodes it a pass over all pixels."""
 
 _JFIF, _JFIF_HEAD = b"JFIF\x00", 12
 _ADOBE, _ADOBE_BODY = b"Adobe", 12
@@ -29,11 +35,11 @@ def clean_jpeg(data: bytes, limits: FilmLimits) -> Cleaned:
     A file that was cut behind its frame header passes: its reading fails, with `truncated`.
 
     Raises:
-        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense,
-            `too_many_pixels`.
+        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense, or
+            for more segments or scans than a film has; `too_many_pixels`.
     """
     pieces: list[bytes | memoryview] = []
-    head, orientation, shapes, ended = b"", None, set(), False
+    head, orientation, shapes, scans, ended = b"", None, set(), 0, False
     for marker, payload, scan in _segments(data):
         if marker == _EOI:
             ended = True
@@ -48,6 +54,9 @@ def clean_jpeg(data: bytes, limits: FilmLimits) -> Cleaned:
             pieces += [_segment(marker, payload), scan]
         if marker in _SOF:
             shapes.add(payload[1:5])
+        scans += marker == _SOS
+        if scans > MOST_SCANS:
+            raise FilmRejected("undecodable", f"The JPEG has more than {MOST_SCANS} scans.")
     width, height = _shape(shapes, ended=ended)
     limits.check_shape(width, height)
     if orientation not in (None, UPRIGHT):
@@ -75,20 +84,21 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes, memoryview]]:
     Ends at the end-of-image marker, or where the file was cut; a segment that was cut is left out.
     """
     view, at = memoryview(data), len(_START)
-    while 0 <= (at := data.find(b"\xff", at)) < len(data) - 1:
-        marker = data[at + 1]
-        if marker in (0x00, 0xFF) or marker in _BARE:
-            at += 1 if marker == 0xFF else 2
-            continue
+    for _ in range(MOST_SEGMENTS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            return
+        at, marker = found.end(), data[found.end() - 1]
         if marker == _EOI:
             yield marker, b"", view[:0]
             return
-        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-        if end < at + 4 or end > len(data):
+        end = at + int.from_bytes(data[at : at + 2], "big")
+        if end < at + 2 or end > len(data):
             return
         following = _scan_end(data, end) if marker == _SOS else end
-        yield marker, data[at + 4 : end], view[end:following]
+        yield marker, data[at + 2 : end], view[end:following]
         at = following
+    raise FilmRejected("undecodable", f"The JPEG has more than {MOST_SEGMENTS:,} segments.")
 
 
 def _scan_end(data: bytes, at: int) -> int:

@@ -18,14 +18,18 @@ _PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 animations and private chunks are dropped."""
 
 
+MOST_CHUNKS = 1 << 16
+"""The largest film in the chunks of 8,192 bytes that libpng writes has 8,000."""
+
+
 def clean_png(data: bytes, limits: FilmLimits) -> Cleaned:
     """Drop every chunk that does not make the picture, and all EXIF but the orientation.
 
     A file that was cut behind its header passes: its reading fails, with `truncated`.
 
     Raises:
-        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense,
-            `too_many_pixels`.
+        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense, or
+            for more chunks than a film has; `too_many_pixels`.
     """
     width, height = _shape(data)
     limits.check_shape(width, height)
@@ -56,7 +60,9 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
     Where the file was cut, the rest of the picture's data is given and other chunks are not.
     """
     view, at = memoryview(data), len(PNG_MAGIC)
-    while at + 8 <= len(data):
+    for _ in range(MOST_CHUNKS):
+        if at + 8 > len(data):
+            return
         length, name = struct.unpack_from(">I4s", data, at)
         end = at + 12 + length
         if end <= len(data) or name == b"IDAT":
@@ -64,6 +70,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
         if name == b"IEND":
             return
         at = end
+    raise FilmRejected("undecodable", f"The PNG has more than {MOST_CHUNKS:,} chunks.")
 
 
 def _chunk(name: bytes, body: bytes) -> bytes:

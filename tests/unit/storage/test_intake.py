@@ -21,7 +21,10 @@ from lungline.errors import FILM_CODES, FilmRejected
 from lungline.settings import Settings
 from storage.intake import FilmIntake
 from storage.intake.allowed import ALLOWED, ALLOWED_IN_TABLE, STATED, TABLES
+from storage.intake.elements import MOST_ELEMENTS
 from storage.intake.film import PreparedFilm
+from storage.intake.jpeg import MOST_SCANS, MOST_SEGMENTS
+from storage.intake.png import MOST_CHUNKS
 from storage.objects.local import LocalStore
 from tests.factories import films
 
@@ -234,6 +237,41 @@ def test_what_cannot_be_taken_is_named(data: bytes, code: str, intake: FilmIntak
     with pytest.raises(FilmRejected) as caught:
         taken(intake, data)
     assert (caught.value.code, caught.value.code in FILM_CODES) == (code, True)
+
+
+DATASET_AT = films.dicom().index(b"\x08\x00\x05\x00", 132)
+EMPTY = b"\x09\x00\x10\x10SH\x00\x00"
+EMPTY_META = b"\x02\x00\x13\x00SH\x00\x00"
+OPEN = b"\x09\x00\x10\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        films.png_with_chunks(*[(b"tEXt", b"")] * MOST_CHUNKS),
+        films.png_with_chunks(*[(b"IDAT", b"")] * MOST_CHUNKS),
+        films.jpeg_with_segments(*[(0xFE, b"")] * MOST_SEGMENTS),
+        films.jpeg_with_segments(*[(0xDC, b"")] * MOST_SEGMENTS),
+        films.jpeg_with_segments(*[(0xDA, b"")] * MOST_SCANS),
+        films.dicom()[:DATASET_AT] + EMPTY * MOST_ELEMENTS + films.dicom()[DATASET_AT:],
+        films.dicom()[:DATASET_AT] + OPEN * 100 + films.dicom()[DATASET_AT:],
+        films.dicom()[:132] + EMPTY_META * 10_000 + films.dicom()[132:],
+    ],
+    ids=["chunks", "data", "segments", "kept", "scans", "elements", "nested", "header"],
+)
+def test_more_pieces_than_a_film_has_are_not_followed(data: bytes, intake: FilmIntake) -> None:
+    """Each costs the API a step in Python, and many of them an hour of it."""
+    with pytest.raises(FilmRejected) as caught:
+        taken(intake, data)
+    assert caught.value.code == "undecodable"
+
+
+@pytest.mark.parametrize(
+    "padding", [b"\xff" * 2_000_000, b"\xff\xd0" * 1_000_000], ids=["ff", "rst"]
+)
+def test_padding_that_does_no_harm_is_skipped(padding: bytes, intake: FilmIntake) -> None:
+    plain = films.jpeg()
+    assert taken(intake, plain[:2] + padding + plain[2:]).data == taken(intake, plain).data
 
 
 @pytest.mark.parametrize("age", ["003Y", "013M", "002W", "095Y"])
