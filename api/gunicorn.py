@@ -7,6 +7,9 @@ thread that waits does not stop the worker's heartbeat, so a long upload is not 
 from __future__ import annotations
 
 import logging
+import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,11 @@ worker_class = "gthread"
 # Who only waits must not keep others from their answer; a thread is made when first needed.
 threads = _settings.api_threads + _settings.max_waits + _settings.max_event_streams
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
+# Whichever worker is asked for metrics tells what all have counted: they count in files then, which
+# must not wait for a disk either.
+_counts = "PROMETHEUS_MULTIPROC_DIR"
+if workers > 1 and _counts not in os.environ:
+    os.environ[_counts] = tempfile.mkdtemp(prefix="lungline-metrics-", dir=worker_tmp_dir)
 # Each worker opens its own database and broker connections, after the fork.
 preload_app = False
 # The heartbeat of the worker's main loop, not a limit on requests.
@@ -78,6 +86,13 @@ def when_ready(server: Any) -> None:
 
 
 on_reload = on_starting  # gunicorn has set its own handlers up again by then
+
+
+def on_exit(server: Any) -> None:
+    """Remove what the workers have counted; the next parent counts from 0."""
+    folder = Path(os.environ.get(_counts, ""))
+    if folder.name.startswith("lungline-metrics-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

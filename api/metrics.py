@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
 from flask import Flask, Response, g
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from api.context import EXTENSION
@@ -146,4 +148,8 @@ def register_metrics(app: Flask) -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(QueueCollector(app.extensions[EXTENSION]))
     app.extensions["lungline_metrics"] = registry
-    app.after_request(RequestMetrics(registry).record)
+    own = registry
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # see api/gunicorn.py
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        own = CollectorRegistry()  # of this process alone: nobody is shown it
+    app.after_request(RequestMetrics(own).record)

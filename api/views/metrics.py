@@ -25,6 +25,6 @@ _ANSWERS: Answers = {
 @needs(Scope.MONITOR, Scope.ADMIN)
 @metrics.doc(operation_id="getMetrics", responses=_ANSWERS)
 def get_metrics() -> Response:
-    """Show this process's request counts and the state of the queue."""
+    """Show the requests that were answered and the state of the queue."""
     registry = current_app.extensions["lungline_metrics"]
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -18,7 +18,7 @@ from tests.fixtures.parts import REPOSITORY
 TEXT = (REPOSITORY / "deploy" / "alerts.yml").read_text(encoding="utf-8")
 MANUAL = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
 METRIC = re.compile(r"\b(lungline_\w+)(?:\{([^}]*)\})?")
-LABEL = re.compile(r'(\w+)(?:=|!=|=~|!~)"([^"]*)"')
+LABEL = re.compile(r'(\w+)(=|!=|=~|!~)"([^"]*)"')
 
 
 def rules() -> list[dict[str, Any]]:
@@ -50,9 +50,9 @@ def test_each_metric_of_a_rule_is_told_with_its_labels(
     assert named
     for metric, selector in named:
         assert metric in told, f"{metric} is not at /metrics"
-        for label, value in LABEL.findall(selector):
-            values = [labels.get(label, "") for labels in told[metric]]
-            assert any(re.fullmatch(value, each) for each in values), (metric, label, values)
+        for label, operator, value in LABEL.findall(selector):
+            values = [labels[label] for labels in told[metric]]
+            assert operator != "=" or value in values, (metric, label, values)
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
