@@ -7,11 +7,14 @@ but 503 with Retry-After.
 from __future__ import annotations
 
 import hashlib
+import os
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -21,14 +24,19 @@ from sqlalchemy import func, select
 
 from lungline.client.client import LunglineClient
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus, new_id
+from lungline.stack.folders import Folders
+from lungline.stack.listener import open_listener
+from lungline.stack.plan import Plan, embedded
 from storage.jobs import Job
 from storage.models import JobRow
 from tests.e2e.upstack import all_gone
-from tests.factories.work import Desk
+from tests.factories.bundle import tiny_bundle
+from tests.factories.work import Desk, make_settings, migrate
 from tests.faults.drill.drill import PATIENT, zip_of
 from tests.faults.drill.films import make_films
 from tests.faults.drill.pairs import EMBEDDED, running_pair
 from tests.faults.drill.stack import Stack, wait_for
+from tests.fixtures.parts import REPOSITORY
 
 pytestmark = pytest.mark.faults
 
@@ -165,8 +173,7 @@ def test_a_rolling_restart_loses_nothing_and_refuses_nobody(
     wait_for(lambda: all(job.status.terminal for job in jobs_of(desk, ids)), "the end of all jobs")
     jobs = jobs_of(desk, ids)
     assert {job.status for job in jobs} == {JobStatus.SUCCEEDED}
-    with desk.database.read() as connection:
-        assert connection.execute(select(func.count()).select_from(JobRow)).scalar_one() == len(ids)
+    assert count_jobs(desk) == len(ids)
     assert desk.repository.repairs.check_counters() == []
     items = [item for job in jobs for item in desk.items(job)]
     assert Counter(item.status for item in items) == {ItemStatus.SUCCEEDED: FILMS + len(ids) - 1}
@@ -182,3 +189,51 @@ def jobs_of(desk: Desk, ids: list[str]) -> list[Job]:
     found = desk.repository.jobs.some(ids)
     assert len(found) == len(set(ids)) == len(ids)
     return list(found.values())
+
+
+def test_an_api_whose_socket_is_held_is_restarted_and_refuses_nobody(tmp_path: Path) -> None:
+    """As `lungline up` does when the API is told to stop: connections wait in the socket."""
+    folders = Folders(tmp_path)
+    folders.prepare()
+    with open_listener("127.0.0.1", 0) as listener, ExitStack() as outliving_clients:
+        plan = embedded(make_settings(tmp_path), REPOSITORY, folders, listener)
+        migrate(plan.settings)
+        tiny_bundle(plan.settings.bundles_dir / "tiny")
+        url = plan.settings.url
+        with (
+            Clients(url, keep_alive=True, seed=4) as staying,
+            Clients(url, keep_alive=False, seed=5) as coming,
+        ):
+            with running_api(plan):
+                coming.await_more()
+            outliving_clients.enter_context(running_api(plan))
+            coming.await_more()
+            staying.await_more()
+
+    assert staying.wrong + coming.wrong == []
+    desk = Desk(plan.settings)
+    assert len(jobs_of(desk, staying.accepted + coming.accepted)) == count_jobs(desk)
+    desk.close()
+
+
+@contextmanager
+def running_api(plan: Plan) -> Iterator[None]:
+    """The API on the plan's socket; told to stop at the end."""
+    process = subprocess.Popen(
+        plan.api.command,
+        cwd=REPOSITORY,
+        env=os.environ | plan.environment | {"PYTHONPATH": str(REPOSITORY)},
+        pass_fds=plan.api.keep,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def count_jobs(desk: Desk) -> int:
+    """How many jobs there are."""
+    with desk.database.read() as connection:
+        return connection.execute(select(func.count()).select_from(JobRow)).scalar_one()
