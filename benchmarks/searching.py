@@ -8,6 +8,7 @@ searches differ in how many have each term and how many have both.
 from __future__ import annotations
 
 import json
+import statistics
 import tempfile
 import time
 from collections.abc import Iterator
@@ -76,6 +77,7 @@ def _search_all(repository: Repository) -> dict[str, Any]:
         pages = _pages(repository, conditions)
         longest = max(longest, *pages)
         figures[name] = {"pages": len(pages), "seconds": round(sum(pages), 3)}
+        figures[name]["median_ms"] = round(1_000 * statistics.median(pages), 1)
         figures[name]["longest_ms"] = round(1_000 * max(pages), 1)
     return {"longest_page_ms": round(1_000 * longest, 1), **figures}
 

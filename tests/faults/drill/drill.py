@@ -212,14 +212,14 @@ class Drill:
         those the audit must be able to remove.
         """
         audit = ObjectAudit(self.desk.repository, self.desk.store, grace_seconds=0.0)
-        found = list(audit.orphans())
+        found = [*audit.orphans(), *audit.unfinished()]
         if not found:
             return []
         wrong = [] if fault.submitting else [f"{len(found)} objects without an owner"]
         for orphan in found:
             audit.remove(orphan)
         audit.purge()
-        left = len(list(audit.orphans()))
+        left = len([*audit.orphans(), *audit.unfinished()])
         return wrong + ([f"{left} objects that the audit cannot remove"] if left else [])
 
     def _serve_again(self) -> None:
