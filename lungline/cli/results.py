@@ -17,7 +17,7 @@ from lungline.cli.interrupts import interruptible
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
 from lungline.cli.whole_file import whole_file
-from lungline.client import LunglineClient, ResultsFormat
+from lungline.client import InputUnusable, LunglineClient, ResultsFormat
 from lungline.domain import ExportFormat
 
 EXAMPLES = """Examples:
@@ -54,6 +54,12 @@ def results(
             "--background", help="Let the service make the file first; the job must have ended."
         ),
     ] = False,
+    ignored: Annotated[
+        bool,
+        typer.Option(
+            "--ignored", help="Also a line for each entry of the archive that is no film."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The same as --format ndjson.")] = False,
     url: UrlOption = None,
 ) -> None:
@@ -62,6 +68,8 @@ def results(
     As `masks`, `overlays` or `heatmaps`: a zip with a picture of each film, made in the background.
     """
     chosen = ExportFormat.NDJSON if as_json else kind or ExportFormat(format_of(path))
+    if ignored and (background or chosen.pictures):
+        raise InputUnusable("--ignored goes with findings that are not made in the background")
     kept = "the findings are not whole" if path is None else f"{path} stays as it was"
     with (
         connect(url) as client,
@@ -71,7 +79,7 @@ def results(
         if background or chosen.pictures:
             copy_export(client, job_id, chosen, target)
         else:
-            _copy(client, job_id, cast(ResultsFormat, chosen.value), target)
+            _copy(client, job_id, cast(ResultsFormat, chosen.value), target, ignored=ignored)
     if path is not None:
         tell(f"Wrote the {chosen if chosen.pictures else 'findings'} to {path}")
 
@@ -90,8 +98,15 @@ def save_results(
     tell(f"Wrote the findings to {path}")
 
 
-def _copy(client: LunglineClient, job_id: str, kind: ResultsFormat, target: BinaryIO) -> None:
-    with client.results(job_id, kind) as pieces:
+def _copy(
+    client: LunglineClient,
+    job_id: str,
+    kind: ResultsFormat,
+    target: BinaryIO,
+    *,
+    ignored: bool = False,
+) -> None:
+    with client.results(job_id, kind, ignored=ignored) as pieces:
         for piece in pieces:
             target.write(piece)
     target.flush()

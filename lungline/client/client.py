@@ -458,10 +458,18 @@ class LunglineClient:
             raise InputUnusable("this is no id of a key: those have 32 hexadecimal digits")
         self._transport.delete(f"/v1/keys/{key_id}")
 
-    def results(self, job_id: str, kind: ResultsFormat = "csv") -> Results:
-        """A job's results in the order of submission: bytes as a context, rows, or a table."""
-        path = f"{_job_path(job_id)}/results"
-        return Results(lambda form: self._transport.stream(path, format=form), kind)
+    def results(
+        self, job_id: str, kind: ResultsFormat = "csv", *, ignored: bool = False
+    ) -> Results:
+        """A job's results in the order of submission: bytes as a context, rows, or a table.
+
+        Args:
+            job_id: The job.
+            kind: Of the bytes.
+            ignored: Whether entries of an archive that are no films have rows too.
+        """
+        path, more = f"{_job_path(job_id)}/results", "true" if ignored else None
+        return Results(lambda form: self._transport.stream(path, format=form, ignored=more), kind)
 
     def export(self, job_id: str, kind: ExportFormat) -> Export:
         """Let the results of an ended job be written into one file in the background."""

@@ -155,6 +155,18 @@ def test_results_go_to_standard_output(run: Run) -> None:
     assert service.seen[0].path.endswith("format=csv")
 
 
+def test_results_may_tell_of_what_is_no_film_too(run: Run) -> None:
+    with scripted(Answer(b"item_id,name\n")) as service:
+        run("results", JOB_ID, "--ignored", url=service.url)
+        refused = run("results", JOB_ID, "--ignored", "--background", url=service.url)
+
+    assert [request.path for request in service.seen] == [
+        f"/v1/jobs/{JOB_ID}/results?format=csv&ignored=true"
+    ]
+    assert refused.exit_code == 2
+    assert "--ignored goes with findings" in refused.stderr
+
+
 def test_results_go_into_a_file_whose_name_tells_the_format(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "findings.ndjson"
     with scripted(Answer(b"{}\n")) as service:
