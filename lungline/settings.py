@@ -282,8 +282,9 @@ class Settings(BaseSettings):
     worker_memory_bytes: int = Field(
         4096 * MIB,
         ge=0,
-        description="Most memory of its own that a process reading with OpenVINO may take; a film "
-        "that needs more fails alone; 0: no limit. With TensorFlow there is none.",
+        description="Most memory of its own that a process may take which reads with OpenVINO, or "
+        "takes archives apart; a film that needs more fails alone; 0: no limit. With TensorFlow "
+        "readers have none.",
     )
     batch_size: int = Field(16, ge=1, le=256, description="Films a worker takes at once.")
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from lungline.bundles import find_bundle
 from lungline.errors import BundleNotFound, ConfigurationError, LunglineError, PartUnavailable
 from lungline.queueing import Queue
-from lungline.settings import Settings
 from lungline.telemetry import get_logger
 from storage.bundles import Bundles
 from workers.analyzers import BundleAbsent, BundleUnusable
@@ -97,20 +96,24 @@ def start(crew: Crew, slot: int, queue: Queue, parts: Parts) -> None:
     crew.arrive(slot)
     _current = Child(crew, slot, parts)
     _current.take_over()
+    if queue is Queue.EXPAND or (
+        # TensorFlow on a GPU maps more memory than it uses, so it has no limit.
+        queue is Queue.ANALYZE and parts.settings.runtime == "openvino"
+    ):
+        _limit_memory(parts.settings.worker_memory_bytes)
     if queue is Queue.ANALYZE:
-        _limit_memory(parts.settings)
         _current.load()
     if parts.settings.stall_seconds:
         Watch(crew, slot, lambda: parts.permits.ready(queue), parts.settings.stall_seconds).start()
 
 
-def _limit_memory(settings: Settings) -> None:
-    """Let a film that needs too much memory fail, before the system ends a process for it.
+def _limit_memory(most: int) -> None:
+    """Let a film, or an archive, that needs too much fail, before the system ends a process for it.
 
-    TensorFlow on a GPU maps more memory than it uses, so it has no limit.
+    Args:
+        most: Bytes; 0: there is no limit.
     """
-    most = settings.worker_memory_bytes
-    if most and settings.runtime == "openvino":
+    if most:
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 

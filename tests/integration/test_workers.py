@@ -78,6 +78,16 @@ def test_only_reading_children_carry_a_runtime(service: Service):
     assert all(psutil.Process(pid).memory_info().rss < 200 << 20 for pid in others)
 
 
+def test_children_that_open_what_strangers_sent_have_a_limit_of_memory(service: Service):
+    most = service.settings.worker_memory_bytes
+    for role in ("analyze", "expand"):
+        children = service.processes.children(role)
+        assert children
+        for pid in children:
+            soft, _ = psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)
+            assert 0 < soft == most, role
+
+
 def test_the_log_tells_whose_films_were_read(service: Service):
     job = service.finished(service.submit(many_films(1, 4_000)))
 
