@@ -26,11 +26,6 @@ worker_class = "gthread"
 # Who only waits must not keep others from their answer; a thread is made when first needed.
 threads = _settings.api_threads + _settings.max_waits + _settings.max_event_streams
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None
-# Whichever worker is asked for metrics tells what all have counted: they count in files then, which
-# must not wait for a disk either.
-_counts = "PROMETHEUS_MULTIPROC_DIR"
-if workers > 1 and _counts not in os.environ:
-    os.environ[_counts] = tempfile.mkdtemp(prefix="lungline-metrics-", dir=worker_tmp_dir)
 # Each worker opens its own database and broker connections, after the fork.
 preload_app = False
 # The heartbeat of the worker's main loop, not a limit on requests.
@@ -64,12 +59,30 @@ class Discreet(logging.Filter):
 
 
 def on_starting(server: Any) -> None:
-    """Send gunicorn's own lines through the service's log."""
+    """Send gunicorn's own lines through the service's log, and let several workers count in files.
+
+    Whichever of them is asked for metrics then tells what all have answered.
+    """
+    on_reload(server)
+    if workers > 1:
+        # In memory, too: a request that is counted must not wait for a disk.
+        server.counts = tempfile.mkdtemp(prefix="lungline-metrics-", dir=worker_tmp_dir)
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = server.counts
+
+
+def on_reload(server: Any) -> None:
+    """Send gunicorn's own lines through the service's log; it has set its own handlers up."""
     configure_logging(_settings, "api")
     logger = logging.getLogger("gunicorn.error")
     logger.handlers.clear()
     logger.propagate = True
     logger.filters[:] = [Discreet()]
+
+
+def on_exit(server: Any) -> None:
+    """Remove what the workers have counted; the next parent counts from 0."""
+    if workers > 1:
+        shutil.rmtree(server.counts, ignore_errors=True)
 
 
 def when_ready(server: Any) -> None:
@@ -83,16 +96,6 @@ def when_ready(server: Any) -> None:
                 f"lungline: without keys the API binds loopback only, not {name[0]}: "
                 "set LUNGLINE_AUTH=keys; see docs/operations.md"
             )
-
-
-on_reload = on_starting  # gunicorn has set its own handlers up again by then
-
-
-def on_exit(server: Any) -> None:
-    """Remove what the workers have counted; the next parent counts from 0."""
-    folder = Path(os.environ.get(_counts, ""))
-    if folder.name.startswith("lungline-metrics-"):
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -16,6 +16,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lungline.settings import Settings
+from lungline.telemetry import get_logger
+
+log = get_logger(__name__)
+
 SUFFIX = ".alive"
 LONGEST_PAUSE_SECONDS = 5.0
 """Most time between two beats of a part that moves."""
@@ -84,6 +89,21 @@ class Heartbeat:
         os.close(self._file)
 
 
+def start_heartbeat(settings: Settings, role: str) -> Heartbeat | None:
+    """Begin to beat, as far as the settings and the data folder let this process; before the fork.
+
+    Returns:
+        None when nobody watches, or when nothing can be written: then nobody outside is told.
+    """
+    if not settings.stall_seconds:
+        return None
+    try:
+        return Heartbeat(settings.data_dir / "run", role, settings.stall_seconds)
+    except OSError as error:
+        log.warning("no heartbeat: the data folder cannot be written", reason=error.strerror)
+        return None
+
+
 def living(run: Path) -> Iterator[Path]:
     """Yield the files of the parts of this machine whose process lives."""
     for path in sorted(run.glob(f"*@{socket.gethostname()}-*{SUFFIX}")):
@@ -92,7 +112,11 @@ def living(run: Path) -> Iterator[Path]:
 
 
 def read_beat(path: Path) -> Beat | None:
-    """Read what a part said last; None when it has ended."""
+    """Read what a part said last; None when it has ended.
+
+    Raises:
+        PermissionError: The part runs as another user.
+    """
     try:
         role, pid, most, at = path.read_text(encoding="ascii").split()
     except (FileNotFoundError, ValueError):

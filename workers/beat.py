@@ -13,7 +13,7 @@ from celery.beat import Scheduler, Service
 from celery.schedules import schedule
 
 from lungline.errors import BrokerUnavailable
-from lungline.heartbeat import Heartbeat
+from lungline.heartbeat import Heartbeat, start_heartbeat
 from lungline.queueing import Permits, Queue, Task, make_celery
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging, get_logger
@@ -54,8 +54,7 @@ def run(settings: Settings) -> int:
     logging.getLogger("celery.beat").setLevel(logging.WARNING)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, _exit)
-    stall = settings.stall_seconds
-    heartbeat = Heartbeat(settings.data_dir / "run", "beat", stall) if stall else None
+    heartbeat = start_heartbeat(settings, "beat")
     try:
         make_service(settings, heartbeat).start()
     finally:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lungline.heartbeat import LONGEST_PAUSE_SECONDS, Beat, living, read_beat
@@ -35,13 +36,18 @@ def check(settings: Settings, *, end: bool) -> int:
     if not files:
         print(f"workers: none has begun to work in {run}", file=sys.stderr)
         return 1
-    still = [beat for path in files if (beat := _standing_still(path))]
+    try:
+        still = [beat for path in files if (beat := _standing_still(path))]
+    except PermissionError as error:
+        print(f"workers: {error.filename} is another user's: run this as that one", file=sys.stderr)
+        return 1
     for beat in still:
         age = time.monotonic() - beat.at
         told = f"workers: {beat.role} (process {beat.pid}) has stood still for {age:.0f} s"
         print(f"{told}; it is ended" if end else told, file=sys.stderr)
         if end:
-            os.kill(beat.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # something else was quicker
+                os.kill(beat.pid, signal.SIGKILL)
     return 1 if still else 0
 
 

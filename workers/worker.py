@@ -19,7 +19,7 @@ from celery.signals import setup_logging, worker_process_init
 from celery.worker import state
 
 from lungline.errors import LunglineError
-from lungline.heartbeat import Heartbeat
+from lungline.heartbeat import start_heartbeat
 from lungline.queueing import Queue
 from lungline.settings import Settings
 from lungline.telemetry import configure_logging, get_logger
@@ -106,7 +106,7 @@ def run(queue: Queue, settings: Settings, load: BundleLoader = bundle_loader) ->
         Queue.EXPAND: settings.expander_processes,
     }.get(queue, 1)
     run = settings.data_dir / "run"
-    heartbeat = Heartbeat(run, queue, settings.stall_seconds) if settings.stall_seconds else None
+    heartbeat = start_heartbeat(settings, queue)
     crew = Crew(processes, heartbeat.beat) if heartbeat else Crew(processes)
     _connect(queue, settings, crew, load)
     # Celery warns root of messages that run code; ours are JSON, and containers run as root.

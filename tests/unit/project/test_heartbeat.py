@@ -8,7 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from lungline.heartbeat import PATIENCE, Heartbeat, living, read_beat
+from lungline.heartbeat import PATIENCE, Heartbeat, living, read_beat, start_heartbeat
+from lungline.settings import Settings
 from tests.fixtures.parts import REPOSITORY
 
 OTHER = """
@@ -66,6 +67,17 @@ def test_the_file_of_a_killed_process_is_that_of_the_dead_and_goes(tmp_path: Pat
     heartbeat = Heartbeat(tmp_path, "analyze", 8.0)
     assert not left.exists()
     heartbeat.close()
+
+
+def test_a_worker_whose_data_folder_cannot_be_written_works_without(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file in its place")
+
+    assert start_heartbeat(Settings(data_dir=tmp_path / "data"), "control") is None
+
+
+def test_without_a_watch_there_is_no_heartbeat(tmp_path: Path) -> None:
+    assert start_heartbeat(Settings(data_dir=tmp_path, stall_seconds=0), "control") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def _seen_by_another(run: Path) -> list[str]:
