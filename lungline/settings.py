@@ -232,7 +232,7 @@ class Settings(BaseSettings):
     quota_stored_bytes: int = Field(
         1024 * 1024 * MIB,
         gt=0,
-        description="Most bytes of a tenant's stored films and waiting archives.",
+        description="Most bytes of a tenant's stored films, exports and waiting archives.",
     )
     min_free_bytes: int = Field(
         1024 * MIB,

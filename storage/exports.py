@@ -36,6 +36,7 @@ from storage.models import (
     TenantRow,
 )
 from storage.pages import Page, make_page
+from storage.quotas import Limits, enforce
 
 REMOVED_AT_ONCE = 50
 _GOING = ExportRow.status == ExportStatus.DELETING
@@ -102,9 +103,10 @@ _COLUMNS = [getattr(ExportRow, name) for name in Export.__slots__]
 class Exports:
     """Makes, reads and removes exports."""
 
-    def __init__(self, database: Database) -> None:
-        """Keep the database."""
+    def __init__(self, database: Database, limits: Limits) -> None:
+        """Keep the database, and what each tenant may have."""
         self._database = database
+        self._limits = limits
 
     def create(
         self,
@@ -126,6 +128,7 @@ class Exports:
 
         Raises:
             TooManyOpenExports: There are as many.
+            StorageQuotaReached: The tenant has more bytes than it may, earlier exports among them.
             JobNotFound: There is no such job.
             WrongState: It has not ended.
             InvalidParameter: It has too many items for a zip of pictures.
@@ -443,6 +446,7 @@ class Exports:
             "expires_at": at + seconds,
         }
         transitions.insert_export(connection, at, values)
+        enforce(connection, tenant, self._limits, queues_films=False)
         return export_id
 
     def _visible(self) -> tuple[ColumnElement[bool], ...]:

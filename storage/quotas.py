@@ -17,7 +17,15 @@ from lungline.domain import JobStatus
 from lungline.errors import StorageQuotaReached, TooManyOpenJobs, TooManyQueuedFilms
 from lungline.settings import Settings
 from storage.database import Database
-from storage.models import JOB_OPEN, UPLOAD_HELD, JobRow, TenantRow, UploadRow, predicate_of
+from storage.models import (
+    JOB_OPEN,
+    UPLOAD_HELD,
+    ExportRow,
+    JobRow,
+    TenantRow,
+    UploadRow,
+    predicate_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +35,8 @@ class Limits:
     Attributes:
         open_jobs: Jobs that have not ended.
         queued_films: Films that wait to be read.
-        stored_bytes: Bytes of its stored films, of archives and manifests that wait to be
-            expanded, and of archives that are announced or come in parts.
+        stored_bytes: Bytes of its stored films and exports, of archives and manifests that wait to
+            be expanded, and of archives that are announced or come in parts.
     """
 
     open_jobs: int | None = None
@@ -159,7 +167,9 @@ def _used(connection: Connection, tenant: str) -> Usage:
     stored = connection.execute(films).scalar_one_or_none() or 0
     uploads = select(func.coalesce(func.sum(UploadRow.size), 0))
     coming = connection.execute(uploads.where(UploadRow.tenant == tenant, UPLOAD_HELD)).scalar_one()
-    return Usage(open_jobs, int(queued), stored + int(archives) + int(coming))
+    exports = select(func.sum(ExportRow.size)).where(ExportRow.tenant == tenant)
+    made = connection.execute(exports).scalar_one()
+    return Usage(open_jobs, int(queued), stored + int(archives) + int(coming) + int(made or 0))
 
 
 def _refuse(limits: Limits, used: Usage) -> None:
@@ -176,7 +186,7 @@ def _refuse(limits: Limits, used: Usage) -> None:
     if _above(used.stored_bytes, limits.stored_bytes):
         raise StorageQuotaReached(
             f"A tenant may have {limits.stored_bytes:,} bytes stored, and would have "
-            f"{used.stored_bytes:,}. Delete jobs that are no longer needed."
+            f"{used.stored_bytes:,}. Delete jobs, or exports, that are no longer needed."
         )
 
 

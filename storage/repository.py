@@ -80,7 +80,7 @@ class Repository:
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
         self.events = Events(database)
         self.usage = UsageBook(database)
-        self.exports = Exports(database)
+        self.exports = Exports(database, self.quotas.limits)
         self.uploads = Uploads(database, self.quotas.limits)
         self.keys = Keys(database)
         self.webhooks = Webhooks(database)

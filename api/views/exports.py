@@ -32,6 +32,7 @@ from lungline.errors import (
     NoSuchRange,
     ObjectNotFound,
     StorageFull,
+    StorageQuotaReached,
     StoreUnavailable,
     TooManyOpenExports,
     WrongState,
@@ -143,6 +144,7 @@ class ExportsQuery(PageQuery):
         InvalidParameter,
         CrossSite,
         StorageFull,
+        StorageQuotaReached,
         TooManyOpenExports,
     ),
 )

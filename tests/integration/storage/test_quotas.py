@@ -126,6 +126,30 @@ def test_a_manifest_that_waits_counts_beside_its_archive(
     submit_archive(repo, manifest=manifest, **prefix)
 
 
+def test_exports_count_until_they_are_gone(limited: Callable[..., Repository]) -> None:
+    repo = limited(stored_bytes=3_000)
+    job = submit(repo, 2)
+    read_all(repo)
+
+    def export(form: ExportFormat, size: int) -> str:
+        asked = repo.exports.create(DEFAULT_TENANT, job.id, form, 60.0)
+        made = repo.exports.claim("host-1-0", 60.0)
+        assert made is not None
+        assert repo.exports.finish(made, size, "0" * 64, 2, 60.0)
+        return asked.id
+
+    export(ExportFormat.CSV, 1_000)
+    assert repo.quotas.allowance(DEFAULT_TENANT).left.stored_bytes == 0
+    large = export(ExportFormat.MASKS, 5_000)  # nobody knows before how large it will be
+    with pytest.raises(StorageQuotaReached):
+        repo.exports.create(DEFAULT_TENANT, job.id, ExportFormat.PARQUET, 60.0)
+    assert repo.exports.create(DEFAULT_TENANT, job.id, ExportFormat.MASKS, 60.0).id == large
+    repo.exports.delete(DEFAULT_TENANT, large)
+    repo.exports.remove(Nowhere())
+
+    repo.exports.create(DEFAULT_TENANT, job.id, ExportFormat.PARQUET, 60.0)
+
+
 def test_what_is_allotted_to_the_store_is_that_of_all_tenants(repo: Repository) -> None:
     """Films, exports, and archives that wait or come; it is free again once they have gone."""
     space = Space(Settings(max_store_bytes=50_000, min_free_bytes=0), lambda: repo.database)
@@ -249,4 +273,7 @@ class Nowhere:
     """An object store that holds nothing."""
 
     def delete(self, key: str) -> None:
+        pass
+
+    def discard(self, key: str) -> None:
         pass
