@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, Priority, new_id
@@ -19,6 +20,7 @@ from storage.items import NewItem
 from tests.factories import archives, films
 from tests.factories.servers import Server, running_server
 from tests.factories.services import BUNDLE, form
+from tests.factories.worker_processes import wait_for
 from tests.fixtures.valkey import ValkeyServer
 
 pytestmark = pytest.mark.integration
@@ -333,3 +335,25 @@ def test_permits_follow_a_commit_and_a_broker_may_be_down(
         # And it is used again once it is back
         valkey.start()
         assert server.http.get("/readyz").json()["status"] == "ready"
+
+
+def test_no_process_that_draws_outlives_the_worker_that_started_it(server: Server) -> None:
+    job = server.http.post("/v1/jobs", content=films.jpeg(77)).raise_for_status().json()
+    (item,) = server.http.get(job["links"]["items"]).json()["items"]
+
+    def drawn() -> list[psutil.Process]:
+        picture = server.http.get(item["links"]["film"], params={"size": 64})
+        assert picture.raise_for_status().content.startswith(b"\x89PNG")
+        return [each for each in processes(server) if "storage.results.drawing" in each.cmdline()]
+
+    for end in (psutil.Process.kill, psutil.Process.terminate):
+        (drawing,) = drawn()
+        worker = drawing.parent()
+        assert worker is not None
+        end(worker)
+        wait_for(lambda gone=(worker, drawing): not any(each.is_running() for each in gone))
+        wait_for(lambda: len(psutil.Process(server.process.pid).children()) == 1)
+
+
+def processes(server: Server) -> list[psutil.Process]:
+    return psutil.Process(server.process.pid).children(recursive=True)
