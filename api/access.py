@@ -37,6 +37,7 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-P
 _SCHEME = "bearer"
 _REFUSED = "lungline_refused"
 _PAGES = "page.show_"
+_HOLDER = "lungline_holder"
 
 
 def needs(*scopes: Scope) -> Callable[[View], View]:
@@ -94,7 +95,7 @@ def register_access(app: Flask, settings: Settings) -> None:
             if wanted:
                 g.caller = _key_holder()
                 _within(asked.take(str(g.caller.key_id)))
-                _check_scope(g.caller, wanted)
+                check_scope(g.caller, wanted)
             return None
         if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
             raise KeysNeeded(
@@ -124,7 +125,25 @@ def check_key(token: str) -> Caller:
 
 
 def session_holder() -> Caller | None:
-    """Who signed in to the page; None: nobody, or the key of the session opens nothing more."""
+    """Who signed in to the page; None: nobody, or nobody has to, or the session's key has ended."""
+    if not parts().settings.keys_needed:
+        return None
+    if _HOLDER not in g:
+        setattr(g, _HOLDER, _find_holder())
+    return getattr(g, _HOLDER)  # type: ignore[no-any-return]
+
+
+def check_scope(caller: Caller, wanted: frozenset[Scope]) -> None:
+    """Refuse a caller who has none of the scopes.
+
+    Raises:
+        ScopeMissing: So it is; the message names those that would do.
+    """
+    if not caller.scopes & wanted:
+        raise ScopeMissing(wanted)
+
+
+def _find_holder() -> Caller | None:
     key_id = parts().sessions.key_id(request.cookies.get(COOKIE, ""))
     try:
         return None if key_id is None else Caller.of(parts().repository.keys.get(key_id))
@@ -150,9 +169,3 @@ def _key_holder() -> Caller:
     if request.method not in SAFE_METHODS and from_other_site():
         raise CrossSite("A page of another site sent this request; it was not carried out.")
     return caller
-
-
-def _check_scope(caller: Caller, wanted: frozenset[Scope]) -> None:
-    if not caller.scopes & wanted:
-        names = " or ".join(f"`{scope}`" for scope in sorted(wanted))
-        raise ScopeMissing(f"This needs a key with the scope {names}.")

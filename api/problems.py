@@ -1,4 +1,7 @@
-"""Every error leaves as `application/problem+json` (RFC 9457) with a stable code."""
+"""Every error leaves as `application/problem+json` (RFC 9457) with a stable code.
+
+Who looks at an address in a browser gets a page instead, in the visitor's language.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from api.context import parts
 from api.intake.names import clean_name
+from api.page.frame import show_refusal, wants_page
 from lungline.errors import (
     BodyCutOff,
     ClientError,
@@ -44,7 +48,9 @@ def problem(error: LunglineError, **extra: Any) -> Response:
         error: Gives code, status, title, detail and when to try again.
         extra: Further members.
     """
-    response = _response(error.status, error.code, error.title, error.message, extra)
+    response = _document(error, extra) if extra or not wants_page() else show_refusal(error)
+    response.headers["Cache-Control"] = "no-store"
+    response.vary.add("Accept")
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     for kind, challenge in _CHALLENGES.items():
@@ -61,23 +67,19 @@ def register_problems(app: APIFlask) -> None:
     app.register_error_handler(Exception, _on_unknown)
 
 
-def _response(
-    status: int, code: str, title: str, detail: str, extra: dict[str, Any] | None = None
-) -> Response:
+def _document(error: LunglineError, extra: dict[str, Any]) -> Response:
     body = {
-        "type": f"urn:lungline:error:{code}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
+        "type": f"urn:lungline:error:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.message,
+        "code": error.code,
         "instance": clean_name(request.path),
         "request_id": g.get("request_id"),
     }
-    response = current_app.response_class(
-        json.dumps(body | (extra or {})), status=status, content_type=PROBLEM_TYPE
+    return current_app.response_class(
+        json.dumps(body | extra), status=error.status, content_type=PROBLEM_TYPE
     )
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _on_known(error: LunglineError) -> Response:

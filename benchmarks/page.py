@@ -12,9 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from docs.pictures.browser import CHROMIUM_FLAGS, find_browser
+from docs.pictures.browser import find_browser, running_browser
 from lungline.client import LunglineClient
 from lungline.settings import load_settings
 from lungline.stack import open_stack
@@ -52,12 +52,8 @@ def main() -> int:
             supervisor.ready.wait()
             url = supervisor.plan.settings.url
             job = _submit(url, films, Path(folder, "films.zip"))
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=program, args=list(CHROMIUM_FLAGS)
-                )
+            with running_browser(program) as browser:
                 _measure(browser, f"{url}/jobs/{job}", films)
-                browser.close()
     return 0
 
 

@@ -6,6 +6,7 @@ the edge) and a message for people that says what is wrong, where, and what to d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -153,11 +154,21 @@ class KeyExpired(KeyInvalid):
 
 
 class ScopeMissing(ClientError):
-    """The key may not do this."""
+    """The key may not do this.
+
+    Attributes:
+        scopes: Of which one would do.
+    """
 
     code = "scope_missing"
     status = 403
     title = "The API key may not do this"
+
+    def __init__(self, scopes: Iterable[str]) -> None:
+        """Name the scopes."""
+        self.scopes = sorted(scopes)
+        names = " or ".join(f"`{scope}`" for scope in self.scopes)
+        super().__init__(f"This needs a key with the scope {names}.")
 
 
 class KeysNeeded(ClientError):

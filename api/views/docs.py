@@ -11,7 +11,7 @@ from flask import current_app, json
 from flask.typing import ResponseReturnValue
 
 from api.access import open_to_all
-from api.views.page import show
+from api.page.frame import show
 
 docs = APIBlueprint("docs", __name__, enable_openapi=False)
 

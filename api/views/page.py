@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from apiflask import APIBlueprint
-from flask import Response, current_app, make_response, redirect, render_template, request
+from flask import Response, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-import lungline
-from api.access import open_to_all, session_holder
+from api.access import check_scope, open_to_all, session_holder
 from api.context import checked_item_id, checked_job_id, parts
 from api.headers import content_policy
 from api.page.assets import assets_version
 from api.page.cards import read_cards
-from api.page.texts import COOKIE, COOKIE_SECONDS, LANGUAGES, catalogue, chosen_language, translate
+from api.page.frame import SYSTEM_SCOPES, inside, show
+from api.page.texts import COOKIE, COOKIE_SECONDS, LANGUAGES, catalogue
 
 page = APIBlueprint("page", __name__, enable_openapi=False)
 
@@ -66,7 +63,9 @@ def show_models() -> ResponseReturnValue:
 @page.get("/system")
 @open_to_all
 def show_system() -> ResponseReturnValue:
-    """Show how the service stands."""
+    """Show how the service stands, to whom its numbers are told."""
+    if (holder := session_holder()) is not None:
+        check_scope(holder, SYSTEM_SCOPES)
     return show("system")
 
 
@@ -100,34 +99,6 @@ def get_asset(version: str, name: str) -> Response:
     if name.endswith((".js", ".css")):  # read at once, so that it can be compressed
         answer.direct_passthrough = False
     return _kept(answer, version)
-
-
-def inside(back: str) -> str:
-    """A path of this site, whatever a link says: nobody can make it lead elsewhere."""
-    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
-
-
-def show(name: str, **values: Any) -> Response:
-    """Render a page in the visitor's language."""
-    language = chosen_language()
-    holder = session_holder() if parts().settings.keys_needed else None
-    html = render_template(
-        f"{name}.html",
-        page=name,
-        t=partial(translate, language),
-        texts=catalogue(language),
-        language=language,
-        languages=LANGUAGES,
-        back=request.full_path.rstrip("?"),
-        holder=holder,
-        assets=f"/assets/{assets_version()}",
-        version=lungline.__version__,
-        **values,
-    )
-    answer = make_response(html)
-    answer.headers["Cache-Control"] = "no-cache"
-    answer.vary.update(("Accept-Language", "Cookie"))
-    return answer
 
 
 def _kept(answer: Response, version: str) -> Response:

@@ -9,9 +9,9 @@ from werkzeug import Response
 
 from api.access import check_key, open_to_all
 from api.context import parts
+from api.page.frame import inside, show
 from api.session import COOKIE, set_session
-from api.views.page import inside, show
-from lungline.errors import KeyInvalid
+from lungline.errors import KeyInvalid, TooManyRequests
 
 sign_in = APIBlueprint("sign_in", __name__, enable_openapi=False)
 
@@ -32,6 +32,8 @@ def do_sign_in() -> ResponseReturnValue:
         caller = check_key(request.form.get("key", "").strip())
     except KeyInvalid:
         return _form(401, back)
+    except TooManyRequests as error:
+        return _form(429, back, error.retry_after)
     answer = redirect(inside(back), 303)
     set_session(answer, parts().sessions.make(str(caller.key_id)))
     return _unkept(answer)
@@ -46,11 +48,13 @@ def do_sign_out() -> ResponseReturnValue:
     return _unkept(answer)
 
 
-def _form(status: int, back: str) -> Response:
+def _form(status: int, back: str, wait: int | None = None) -> Response:
     # Whoever has a cookie and no session had one.
     over = COOKIE in request.cookies
-    answer = show("sign_in", onward=inside(back), wrong=status == 401, over=over)
+    answer = show("sign_in", onward=inside(back), wrong=status == 401, over=over, wait=wait)
     answer.status_code = status
+    if wait is not None:
+        answer.headers["Retry-After"] = str(wait)
     return _unkept(answer)
 
 

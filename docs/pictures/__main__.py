@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 
 from PIL import Image
+from playwright.sync_api import Browser
 
-from docs.pictures.browser import find_browser, picture
+from docs.pictures.browser import find_browser, picture, running_browser
 from docs.pictures.terminal import terminal_page
 from lungline.cli.demo import DEMO_FILMS
 from lungline.cli.findings import Findings, read_findings
@@ -26,11 +27,14 @@ LARGEST_BYTES = 300_000
 
 def main() -> int:
     """Make the pictures; return the exit status."""
-    browser = find_browser()
-    if browser is None:
+    program = find_browser()
+    if program is None:
         print("The pictures need Chromium: install the package `chromium`.", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="lungline-pictures-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="lungline-pictures-") as folder,
+        running_browser(program) as browser,
+    ):
         settings = load_settings(data_dir=Path(folder), api_port=0)
         with open_stack(settings) as supervisor:
             supervisor.ready.wait()
@@ -56,7 +60,7 @@ def _read_demo_films(url: str) -> tuple[Findings, str, str]:
             return read_findings(pieces), job.id, shown.id
 
 
-def _take(browser: str, url: str, file: Path, width: int, height: int) -> None:
+def _take(browser: Browser, url: str, file: Path, width: int, height: int) -> None:
     """Take a picture, in so few colours that the repository stays small."""
     picture(browser, url, file, width, height)
     with Image.open(file) as taken:

@@ -1,11 +1,13 @@
-"""Headless Chromium, by its command line."""
+"""Headless Chromium, and pictures of pages that have all they show."""
 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM_FLAGS = (
@@ -16,14 +18,17 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-FLAGS = (
-    "--headless",
-    *CHROMIUM_FLAGS,
-    "--hide-scrollbars",
-    # Time stands still while a request is under way, so a slow machine sees the same page.
-    "--virtual-time-budget=10000",
-)
-_SECONDS = 120
+WAIT_MS = 120_000
+# A thumbnail begins to load when its row is drawn, so the network alone does not tell.
+_WHOLE = """() => {
+    const seen = [...document.images].filter((image) => {
+        const box = image.getBoundingClientRect();
+        return box.bottom > 0 && box.top < innerHeight && box.width > 0;
+    });
+    return document.fonts.status === 'loaded'
+        && !document.querySelector('.loading:not([hidden])')
+        && seen.every((image) => image.complete && image.naturalWidth > 0);
+}"""
 
 
 def find_browser() -> str | None:
@@ -31,22 +36,24 @@ def find_browser() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-def dump(browser: str, url: str) -> str:
-    """Return the document at `url` as it stands once its scripts have run."""
-    return _run(browser, "--dump-dom", url).decode()
+@contextmanager
+def running_browser(program: str) -> Iterator[Browser]:
+    """Start the browser; it is gone afterwards."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_FLAGS))
+        yield browser
+        browser.close()
 
 
-def picture(browser: str, url: str, file: Path, width: int, height: int) -> None:
-    """Write what a window of `width` x `height` pixels shows of `url` as a PNG."""
-    _run(browser, f"--screenshot={file}", f"--window-size={width},{height}", url)
+def picture(browser: Browser, url: str, file: Path, width: int, height: int) -> None:
+    """Write what a window of `width` x `height` pixels shows of `url` as a PNG, once it is whole.
 
-
-def _run(browser: str, *arguments: str) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="lungline-browser-") as profile:
-        done = subprocess.run(
-            [browser, *FLAGS, f"--user-data-dir={profile}", *arguments],
-            capture_output=True,
-            timeout=_SECONDS,
-            check=True,
-        )
-    return done.stdout
+    Raises:
+        playwright.sync_api.TimeoutError: A picture or a font of the page does not come.
+    """
+    page = browser.new_page(viewport={"width": width, "height": height}, locale="en-GB")
+    page.set_default_timeout(WAIT_MS)
+    page.goto(url, wait_until="networkidle")
+    page.wait_for_function(_WHOLE)
+    page.screenshot(path=file)
+    page.close()

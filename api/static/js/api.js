@@ -10,8 +10,8 @@ export class Problem extends Error {
 
 // One answer as {body, headers}; a failure is a Problem with the service's own words.
 export async function ask(path, { method = "GET", json, body, headers = {}, signal } = {}) {
-  const sent = { Accept: "application/json", ...headers };
-  if (json !== undefined) sent["Content-Type"] = "application/json";
+  // No headers of our own on a plain question: it can be one that the page had asked ahead (preload).
+  const sent = json === undefined ? headers : { "Content-Type": "application/json", ...headers };
   let answer;
   try {
     answer = await fetch(path, { method, headers: sent, body: json === undefined ? body : JSON.stringify(json), signal });

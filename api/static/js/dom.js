@@ -28,6 +28,7 @@ export function show(error) {
   const box = $("problem");
   box.textContent = error ? problemText(error) : "";
   box.hidden = !error;
+  if (error && $("loading")) $("loading").hidden = true;
 }
 
 // Says what went wrong in an action, and that it goes again once it works.

@@ -46,7 +46,7 @@ function drawJob() {
     ["job.fact_rate", rate(job)],
     isOver(job) ? ["job.fact_ended", moment(job.finished_at)] : ["job.fact_left", job.eta_seconds === null ? t("job.unknown") : duration(job.eta_seconds)],
     ["job.fact_created", moment(job.created_at)],
-    ["job.fact_bundle", job.bundle],
+    ["job.fact_bundle", h("span", { translate: "no" }, job.bundle)],
   ];
   if (counts.reused) facts.splice(2, 0, ["job.fact_reused", number(counts.reused)]);
   if (counts.cancelled) facts.splice(2, 0, ["job.fact_cancelled", number(counts.cancelled)]);
@@ -54,7 +54,7 @@ function drawJob() {
   if (expansion) facts.splice(2, 0, ["job.fact_entries", t("job.entries", { seen: number(expansion.entries_seen), ignored: number(expansion.ignored), duplicate: number(expansion.duplicate) })]);
   $("facts").replaceChildren(...facts.map(([key, value]) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value))));
   $("job-error").hidden = !job.error;
-  $("job-error").textContent = job.error ? `${reason(job.error)} (${job.error.code})` : "";
+  $("job-error").textContent = job.error ? `${reason(job.error, "job_code")} (${job.error.code})` : "";
 }
 
 /* What was found */
@@ -62,7 +62,10 @@ function drawJob() {
 const labelClass = (label) => `l${Math.max(0, rows.labels.indexOf(label)) % 8}`;
 const chip = (label) => h("span", { class: `label ${labelClass(label)}` }, word("label", label));
 
-function drawFound() {
+// Counts over all films; of a hundred thousand only after some have changed.
+let counted = { version: -1 };
+function count() {
+  if (counted.version === rows.version) return counted;
   const tops = new Map(rows.labels.map((label) => [label, 0]));
   const failures = new Map();
   const flags = new Map();
@@ -75,7 +78,13 @@ function drawFound() {
     }
     for (const flag of film.flags) flags.set(flag, (flags.get(flag) ?? 0) + 1);
   });
-  const read = [...tops.values()].reduce((sum, count) => sum + count, 0);
+  const read = [...tops.values()].reduce((sum, some) => sum + some, 0);
+  counted = { version: rows.version, tops, failures, flags, read };
+  return counted;
+}
+
+function drawFound() {
+  const { tops, failures, flags, read } = count();
   $("panels").hidden = !read && !failures.size;
   $("classes").hidden = !read;
   $("failed").hidden = !failures.size;
@@ -85,7 +94,7 @@ function drawFound() {
     chip(label), coloured(count / Math.max(1, read), label), h("span", { class: "count" }, `${number(count)} · ${percent(count / Math.max(1, read))}`))), $("finding").value);
   $("classes-note").textContent = t("job.classes_note", { n: number(read) });
   refill($("failures"), [...failures.values()], (one) => h("li", {}, h("strong", {}, number(one.count)),
-    h("div", {}, h("button", { class: "link", type: "button", "aria-pressed": String(view.code === one.code), onclick: () => { view.code = view.code === one.code ? "" : one.code; soon(); } }, reason(one)), h("div", { class: "quiet small" }, one.code))), view.code);
+    h("div", {}, h("button", { class: "link", type: "button", "aria-pressed": String(view.code === one.code), onclick: () => { view.code = view.code === one.code ? "" : one.code; soon(); } }, reason(one)), h("div", { class: "quiet small", translate: "no" }, one.code))), view.code);
   choices($("finding"), rows.labels, "label");
   choices($("flags"), [...flags.keys()].sort(), "flag", [["any", t("films.flagged")], ["none", t("films.unflagged")]]);
 }
@@ -116,17 +125,17 @@ function choices(select, codes, kind, further = []) {
 
 /* The films */
 
-function wanted(film) {
-  const flags = $("flags").value;
-  const label = $("finding").value;
-  const sought = $("search").value.trim().toLowerCase();
+// What the visitor wants to see, as a question to each film.
+function wanted() {
+  const [sought, state, label, flags] = [$("search").value.trim().toLowerCase(), $("state").value, $("finding").value, $("flags").value];
   const least = Number($("least").value) / 100;
-  return (!sought || film.name.toLowerCase().includes(sought))
-    && (!$("state").value || film.status === $("state").value)
+  const flagged = { "": () => true, any: (film) => film.flags.length > 0, none: (film) => film.top && !film.flags.length }[flags] ?? ((film) => film.flags.includes(flags));
+  return (film) => (!sought || film.name.toLowerCase().includes(sought))
+    && (!state || film.status === state)
     && (!view.code || film.code === view.code)
     && (!label || film.top === label)
     && (!least || rows.share(film, label) >= least)
-    && (!flags || (flags === "any" ? film.flags.length > 0 : flags === "none" ? film.top && !film.flags.length : film.flags.includes(flags)));
+    && flagged(film);
 }
 
 const byName = new Intl.Collator(undefined, { numeric: true });
@@ -138,14 +147,24 @@ const ORDER = {
   flags: (a, b) => a.flags.length - b.flags.length,
 };
 
+// All films in the order that was asked for; kept, as sorting many takes longer than filtering them.
+let sorted = { by: "" };
+function inOrder() {
+  if (view.sort === "seq" && !view.down) return rows.films;
+  const by = JSON.stringify([rows.version, view.sort, view.down, $("finding").value]);
+  if (sorted.by !== by) {
+    const turn = view.down ? -1 : 1;
+    sorted = { by, films: rows.films.filter(Boolean).sort((a, b) => turn * ORDER[view.sort](a, b) || a.seq - b.seq) };
+  }
+  return sorted.films;
+}
+
 let frame = 0;
 function soon() { frame ||= requestAnimationFrame(() => { frame = 0; drawFilms(); }); }
 
 function drawFilms() {
   drawFound();
-  const films = rows.films.filter(wanted);
-  const turn = view.down ? -1 : 1;
-  if (view.sort !== "seq" || view.down) films.sort((a, b) => turn * ORDER[view.sort](a, b) || a.seq - b.seq);
+  const films = inOrder().filter(wanted());
   table.set(films);
   const loaded = rows.loaded < rows.total ? t("films.loaded", { n: number(rows.loaded), total: number(rows.total) }) : "";
   $("films-count").textContent = [t("films.shown", { n: number(films.length), total: number(rows.total) }), loaded].filter(Boolean).join(" · ");
@@ -157,7 +176,7 @@ function row(film) {
   const made = h("tr", { class: "film", "data-id": film.id },
     h("td", { class: "c-seq" }, number(film.seq + 1)),
     h("td", { class: "c-picture" }, h("span", {}, film.shares ? h("img", { src: `/v1/items/${film.id}/film?size=96`, alt: "", loading: "lazy", decoding: "async" }) : null)),
-    h("td", { class: "c-name", title: film.name }, h("a", { href: `/films/${film.id}` }, film.name)),
+    h("td", { class: "c-name", title: film.name, translate: "no" }, h("a", { href: `/films/${film.id}` }, film.name)),
     h("td", { class: "c-finding" }, found(film)),
     h("td", { class: "c-prob" }, film.shares ? meter(film) : null),
     h("td", { class: "c-flags" }, ...film.flags.map((flag) => h("span", { class: `flag ${flag === "out_of_distribution" ? "bad" : ""}` }, word("flag", flag)))));

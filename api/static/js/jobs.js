@@ -49,10 +49,10 @@ function row(job, state, there) {
   const bar = h("div", { class: "bar", role: "progressbar", "aria-label": t("job.progress"), "aria-valuemin": "0", "aria-valuemax": "100" }, h("i"), h("i", { class: "bad" }), h("i", { class: "off" }));
   fillBar(bar, job);
   const made = h("li", { class: "card job-row", "data-id": job.id, "data-state": state },
-    h("div", { class: "row" }, h("a", { class: "name", href: `/jobs/${job.id}` }, job.name || t("job.unnamed")), badge(job)),
+    h("div", { class: "row" }, h("a", { class: "name", href: `/jobs/${job.id}`, translate: "no" }, job.name || t("job.unnamed")), badge(job)),
     h("div", { class: "row" }, ...actions(job, again, { compact: true })),
     bar,
-    h("p", { class: "words" }, ...[...said(job), moment(job.created_at), job.bundle].map((word) => h("span", {}, word))));
+    h("p", { class: "words" }, ...[...said(job), moment(job.created_at)].map((word) => h("span", {}, word)), h("span", { translate: "no" }, job.bundle)));
   if (used >= 0) requestAnimationFrame(() => made.querySelectorAll("a,button,summary")[used]?.focus());
   return made;
 }

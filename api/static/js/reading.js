@@ -31,9 +31,11 @@ function quality({ prediction, reused, duplicate_of: duplicate }) {
   return h("section", {}, h("h3", {}, t("film.quality")), h("ul", { class: "quality" }, ...lines.map(([tone, text]) => h("li", { class: tone }, text))));
 }
 
+const data = (text) => h("span", { translate: "no" }, text);
+
 function about(item) {
   const { film, links } = item;
-  const facts = [["film.model", item.prediction.bundle], ["film.runtime", item.prediction.runtime],
+  const facts = [["film.model", data(item.prediction.bundle)], ["film.runtime", data(item.prediction.runtime)],
     ["film.size", film ? `${film.width} × ${film.height}, ${film.format.toUpperCase()}` : "–"], ["film.read_at", item.finished_at ? moment(item.finished_at) : "–"]];
   const files = [["film.plain", links.film], ["film.mask", links.mask], ["film.heat", links.heatmap], ["film.overlay", links.overlay]];
   return h("section", {}, h("dl", { class: "about" }, ...facts.flatMap(([key, value]) => [h("dt", {}, t(key)), h("dd", {}, value)])),

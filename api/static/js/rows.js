@@ -13,6 +13,7 @@ export class Rows {
     this.films = []; // by seq; holes where nothing is loaded yet
     this.labels = [];
     this.total = 0;
+    this.version = 0; // another one whenever a film is
     this.settled = new Set();
     this.working = null;
     this.again = false;
@@ -59,6 +60,7 @@ export class Rows {
       open ||= OPEN.has(film.status);
     }
     if (!open && seq.length === limit) this.settled.add(first);
+    this.version += 1;
     this.onchange(this);
   }
 

@@ -58,7 +58,7 @@ function draw() {
   const rows = some.map((one) => {
     one.state = h("span", { class: "state" });
     tell(one, one.problem ? reason({ code: one.problem }) : word("kind", one.kind), one.problem ? "bad" : "");
-    return h("li", {}, h("span", { title: one.name }, one.name), h("span", { class: "size" }, bytes(one.file.size)), one.state);
+    return h("li", {}, h("span", { title: one.name, translate: "no" }, one.name), h("span", { class: "size" }, bytes(one.file.size)), one.state);
   });
   if (files.length > SHOWN) rows.push(h("li", { class: "quiet" }, h("span", {}, t("submit.more_files", { n: number(files.length - SHOWN) }))));
   $("file-list").firstElementChild.replaceChildren(...rows);
@@ -166,7 +166,7 @@ class Meter {
     $("sending-bar").setAttribute("aria-valuenow", Math.round(share * 100));
     const known = seconds > 1 && pace > 0 && !words;
     $("sending-text").textContent = words || [t("submit.sending", { share: percent(share), done: bytes(at), total: bytes(this.total) }),
-      known ? `${bytes(pace)}/s` : "", known ? t("job.left", { time: duration((this.total - at) / pace) }) : ""].filter(Boolean).join(" · ");
+      known ? t("submit.pace", { n: bytes(pace) }) : "", known ? t("job.left", { time: duration((this.total - at) / pace) }) : ""].filter(Boolean).join(" · ");
   }
 }
 
@@ -190,7 +190,7 @@ async function judged(job, group) {
 function drawSent(jobs) {
   $("sent").hidden = false;
   $("sent").replaceChildren(h("p", { role: "status" }, t("submit.sent", { n: number(jobs.length) })),
-    h("div", { class: "row" }, ...jobs.map((job) => h("a", { class: "button", href: `/jobs/${job.id}` }, t("submit.open", { name: job.name })))));
+    h("div", { class: "row" }, ...jobs.map((job) => h("a", { class: "button", href: `/jobs/${job.id}` }, t("submit.open", { name: job.name || t("job.unnamed") })))));
   $("sent").querySelector("a").focus();
   drawLimits().catch(() => {});
 }

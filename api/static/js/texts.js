@@ -12,8 +12,12 @@ export function t(key, values = {}) {
 
 // A code of the service in words; one that no catalogue knows is read as it is.
 export const word = (kind, code) => texts[`${kind}.${code}`] ?? code.replaceAll("_", " ");
-export const problemText = (error) => error.message || texts[`problem.${error.code}`] || t("problem.status", { status: error.status ?? "" });
-export const reason = (error) => texts[`code.${error.code}`] ?? error.reason ?? word("code", error.code);
+
+// The service speaks English, and exactly: of which film, beyond which limit. Other languages say it by its code.
+const exact = language === "en";
+const known = (code) => texts[`problem.${code}`] ?? texts[`code.${code}`];
+export const problemText = (error) => (exact && error.message) || known(error.code) || error.message || t("problem.status", { status: error.status ?? "" });
+export const reason = (error, kind = "code") => texts[`${kind}.${error.code}`] ?? error.reason ?? word(kind, error.code);
 
 const whole = new Intl.NumberFormat(language);
 export const number = (value) => whole.format(value);

@@ -170,15 +170,20 @@ def test_an_unknown_job_is_told_and_no_empty_one_shown(visitor: Visitor) -> None
 
 @pytest.mark.parametrize("path", ["/models", "/system", "/docs"])
 def test_other_pages_are_sound(visitor: Visitor, path: str) -> None:
-    visitor.page.goto(path)
+    page = visitor.page
+    page.goto(path)
     if path == "/system":
-        expect(visitor.page.locator("#parts .good")).to_have_count(5)
+        expect(page.locator("#parts .good")).to_have_count(5)
     if path == "/models":
-        visitor.page.locator("details summary").first.click()
-        expect(visitor.page.locator(".prose").first).to_contain_text("Intended use")
-    assert visitor.errors == []
-    if path != "/docs":  # a hundred operations take axe too long; the frame is the same
-        visitor.assert_sound()
+        page.locator("details summary").first.click()
+        expect(page.locator(".prose").first).to_contain_text("Intended use")
+    if path == "/docs":
+        # An operation with parameters, a body and answers, as it is when somebody reads it.
+        page.locator("#submitJob details").evaluate_all(
+            "all => all.forEach(one => one.open = true)"
+        )
+        page.locator("#submitJob pre").first.scroll_into_view_if_needed()
+    visitor.assert_sound()
 
 
 def test_the_page_speaks_korean(visitor: Visitor, job: dict[str, Any]) -> None:
@@ -188,6 +193,54 @@ def test_the_page_speaks_korean(visitor: Visitor, job: dict[str, Any]) -> None:
     expect(page.locator("#films-title")).to_have_text("영상")
     expect(page.locator(".research")).to_contain_text("연구용")
     visitor.assert_sound()
+
+
+def test_each_page_is_korean_as_a_whole(visitor: Visitor, job: dict[str, Any]) -> None:
+    page = visitor.page
+
+    def assert_korean() -> None:
+        assert visitor.latin_words() == set()
+        assert visitor.clipped() == []
+        assert visitor.fits()
+
+    page.goto("/language/ko?back=/")
+    expect(page.locator("#limits")).to_contain_text("영상 최대 크기")
+    page.set_input_files("#files", files({"a.jpg": films.jpeg(1), "b.txt": b"words"}))
+    expect(page.locator("#file-list li")).to_have_count(2)
+    assert_korean()
+    page.goto("/jobs")
+    expect(page.locator(f'li[data-id="{job["id"]}"]')).to_be_visible()
+    page.locator(f'li[data-id="{job["id"]}"] summary').click()
+    assert_korean()
+    page.goto(f"/jobs/{job['id']}")
+    expect(rows(page)).to_have_count(8)
+    assert_korean()
+    page.locator("#rows a").first.click()
+    expect(page.locator(".finding-list li")).to_have_count(3)
+    page.locator("details.keys summary").click()
+    assert_korean()
+    page.goto("/models")
+    page.locator("details summary").first.click()
+    assert_korean()
+    page.goto("/system")
+    expect(page.locator("#parts .good")).to_have_count(5)
+    assert_korean()
+    assert visitor.errors == []
+    page.goto(f"/jobs/{UNKNOWN}")
+    expect(page.locator("#problem")).to_contain_text("해당 작업이 없습니다")
+    expect(page.locator("#loading")).to_be_hidden()
+    assert_korean()
+    for path in ("/sign-in", "/docs", "/jobs/x"):
+        page.goto(path)
+        assert_korean()
+
+
+def test_an_address_that_leads_nowhere_is_a_page(visitor: Visitor) -> None:
+    visitor.page.goto("/jobs/x")
+    expect(visitor.page.locator("h1")).to_have_text("Nothing here")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("32 hexadecimal digits")
+    assert visitor.barriers() == []
+    assert visitor.fits()
 
 
 def filter_slope(page: Page) -> float:

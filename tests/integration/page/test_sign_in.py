@@ -116,6 +116,26 @@ def test_a_key_that_ends_leads_back_to_the_form(server: Server, visit: Visit, en
     expect(visitor.page).to_have_url(re.compile(r"/jobs$"))
 
 
+@pytest.mark.parametrize("locale", ["en-GB", "ko-KR"])
+def test_who_may_not_see_the_system_is_told_what_to_do(
+    server: Server, visit: Visit, locale: str
+) -> None:
+    visitor = visit("/jobs", locale=locale)
+    page = visitor.page
+    sign_in(visitor, key_of(server)[1])
+    expect(page).to_have_url(re.compile(r"/jobs$"))
+    expect(page.locator('.tabs a[href="/system"]')).to_have_count(0)
+    page.goto("/system")
+    expect(page.locator("main")).to_contain_text("admin, monitor")
+    assert visitor.barriers() == []
+    assert visitor.fits()
+    page.locator('main a[href^="/sign-in"]').click()
+    key = server.repository.keys.create("ops", name="", scopes=(Scope.MONITOR,)).token
+    sign_in(visitor, key)
+    expect(page).to_have_url(re.compile(r"/system$"))
+    expect(page.locator("#parts li")).not_to_have_count(0)
+
+
 def test_no_other_page_can_use_the_session(server: Server, visit: Visit) -> None:
     visitor = visit("/jobs")
     sign_in(visitor, key_of(server, "quiet")[1])

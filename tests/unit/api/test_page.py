@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from api.page.texts import LANGUAGES, catalogue
-from lungline.errors import FILM_CODES
+from api.page.texts import LANGUAGES, catalogue, service_words
+from lungline.errors import FILM_CODES, DatabaseUnavailable
 from ml import quality
+from storage.bundles import Bundles
 from tests.factories.services import Service, service
 from tests.fixtures.parts import REPOSITORY
 
@@ -20,6 +21,14 @@ ASSETS = sorted(path for path in (API / "static").rglob("*") if path.is_file())
 TEMPLATES = sorted((API / "templates").glob("*.html"))
 ID = "0" * 32
 PATHS = ["/", "/jobs", f"/jobs/{ID}", f"/films/{ID}", "/models", "/system", "/docs"]
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+# What is called the same in every language.
+NEUTRAL = {"film.clahe", "models.auc", "nav.docs", "submit.kinds", "system.runtime"}
+NEUTRAL |= {"kind.dicom", "kind.jpeg", "kind.png"}
+SAME_WORDS = {"JPEG", "PNG", "DICOM", "zip", "tar", "gz", "zst", "CSV", "NDJSON", "AUC", "CLAHE"}
+SAME_WORDS |= {"API", "JavaScript", "Shift", "SNOMED", "CT", "Lungline", "OpenAPI"}
+SAME_WORDS |= {"lungline", "submit", "keys", "create", "F1"}  # commands and settings as they are
+SAME_WORDS |= {"LUNGLINE_BUNDLES_DIR", "LUNGLINE_ALLOWED_HOSTS"}
 ELSEWHERE = re.compile(r"(?:https?:)?//(?!www\.w3\.org)[\w.]+\.\w+")
 
 
@@ -47,6 +56,61 @@ def test_a_page(path: str, language: str, api: Service) -> None:
 def test_a_refusal_of_an_address_that_is_none(api: Service) -> None:
     for path in ("/jobs/x", "/films/x", "/language/xx", "/assets/x/texts/xx.js", "/assets/x/../a"):
         assert api.client.get(path).status_code == 404, path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_errors_are_pages_for_people_and_documents_for_programs(
+    language: str, api: Service
+) -> None:
+    texts = catalogue(language)
+    for path, code in (
+        ("/nothing", "not_found"),
+        ("/jobs/x", "job_not_found"),
+        (f"/v1/jobs/{ID}", "job_not_found"),
+        (f"/v1/items/{ID}/film", "item_not_found"),
+    ):
+        headers = {"Accept": BROWSER, "Accept-Language": language}
+        answer = api.client.get(path, headers=headers)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html"), path
+        assert f'<html lang="{language}"' in answer.text
+        assert f">{texts['refusal.404']}</h1>" in answer.text
+        assert code in answer.text
+        assert answer.headers["X-Request-Id"] in answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert (texts[f"problem.{code}"] in answer.text) == (language == "ko")
+        for accept in ("*/*", "application/json", "text/html;q=0.9,application/json", "image/png"):
+            answer = api.client.get(path, headers={"Accept": accept})
+            assert answer.mimetype == "application/problem+json", accept
+            assert answer.get_json()["code"] == code
+            assert "Accept" in answer.vary
+
+
+def test_a_part_that_is_away_is_told_on_a_page_that_needs_none(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    monkeypatch.setattr(Bundles, "served", away)
+    answer = api.client.get("/models", headers={"Accept": BROWSER, "Accept-Language": "ko"})
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert answer.headers["Retry-After"] == "5"
+    texts = catalogue("ko")
+    assert texts["problem.database_unavailable"] in answer.text
+    assert texts["refusal.wait"].replace("{n}", "5") in answer.text
+    assert f'href="/models">{texts["refusal.again"]}' in answer.text
+
+
+def test_a_body_that_is_too_large_is_told_on_a_page(tmp_path: Path) -> None:
+    with service(tmp_path, max_film_bytes=1_000) as api:
+        answer = api.client.post(
+            "/v1/jobs",
+            data=b"\xff\xd8" * 501,
+            content_type="image/jpeg",
+            headers={"Accept": BROWSER},
+        )
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+    assert catalogue("en")["refusal.413"] in answer.text
 
 
 def test_old_addresses_of_jobs_lead_to_them(api: Service) -> None:
@@ -98,12 +162,30 @@ def test_modules_import_what_is_there() -> None:
 
 def test_languages_have_the_same_texts() -> None:
     texts = {language: catalogue(language) for language in LANGUAGES}
+    assert texts["en"].keys() >= service_words().keys()
     keys = {frozenset(catalogue) for catalogue in texts.values()}
     assert len(keys) == 1
     for key, english in texts["en"].items():
         places = {frozenset(re.findall(r"\{\w+\}", texts[language][key])) for language in LANGUAGES}
         assert len(places) == 1, key
         assert english.strip(), key
+
+
+def test_korean_texts_are_korean() -> None:
+    for key, text in catalogue("ko").items():
+        words = set(re.findall(r"[A-Za-z][A-Za-z_0-9]+", re.sub(r"\{\w+\}", "", text)))
+        assert words <= SAME_WORDS, key
+        assert bool(re.search("[가-힣]", text)) == (key not in NEUTRAL), key
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_templates_say_nothing_in_a_language_of_their_own(path: Path) -> None:
+    html = path.read_text(encoding="utf-8")
+    html = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<kbd>.*?</kbd>", "", html, flags=re.DOTALL)
+    html = re.sub(r'(<div class="docs") lang="en">.*', r"\1>", html, flags=re.DOTALL)
+    told = re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', html)
+    told.append(re.sub(r"<[^>]*>", " ", html))
+    assert {word for text in told for word in re.findall(r"[^\W\d_]{2,}", text)} <= SAME_WORDS
 
 
 def test_every_text_that_is_asked_for_exists_and_is_asked_for() -> None:
@@ -116,13 +198,16 @@ def test_every_text_that_is_asked_for_exists_and_is_asked_for() -> None:
     built = {
         "code",
         "flag",
+        "job_code",
         "kind",
         "label",
         "limits",
         "models",
         "nav",
         "part",
+        "permit",
         "problem",
+        "refusal",
         "status",
     }
     literal = set(re.findall(r'"([a-z_]+\.[a-z_0-9]+)"', text))

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 from werkzeug.test import TestResponse
 
+from api.page.texts import LANGUAGES, catalogue
 from api.session import COOKIE, Sessions
 from lungline.domain import Scope
+from lungline.errors import DatabaseUnavailable
 from tests.factories import films
 from tests.factories.keyed import bearer
 from tests.factories.services import Service, service
 
 SAME = {"Sec-Fetch-Site": "same-origin"}
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 LISTED = "https://app.example"
 
 
@@ -110,4 +113,49 @@ def test_a_cookie_cannot_be_made_up_or_prolonged(api: Service) -> None:
 
 def test_keys_cannot_be_tried_out_at_the_form(tmp_path: Path) -> None:
     with service(tmp_path, auth="keys", max_refusals_per_minute=2) as api:
-        assert [sign_in(api, "wrong").status_code for _ in range(3)] == [401, 401, 429]
+        assert [sign_in(api, "wrong").status_code for _ in range(2)] == [401, 401]
+        for language in LANGUAGES:
+            api.client.get(f"/language/{language}")
+            answer = sign_in(api, "wrong")
+            assert (answer.status_code, answer.mimetype) == (429, "text/html")
+            seconds = answer.headers["Retry-After"]
+            assert 0 < int(seconds) <= 60
+            assert catalogue(language)["sign_in.wait"].replace("{n}", seconds) in answer.text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_system_is_shown_to_whom_its_numbers_are_told(language: str, api: Service) -> None:
+    asked = {"Accept": BROWSER, "Accept-Language": language}
+    link = 'href="/system"'
+    for scopes in ({Scope.READ, Scope.MONITOR}, {Scope.ADMIN}):
+        sign_in(api, key_of(api, *scopes))
+        assert api.client.get("/system", headers=asked).status_code == 200
+        assert link in api.client.get("/jobs", headers=asked).text
+
+    sign_in(api, key_of(api, Scope.READ, Scope.SUBMIT))
+    assert link not in api.client.get("/jobs", headers=asked).text
+    answer = api.client.get("/system", headers=asked)
+    assert (answer.status_code, answer.mimetype) == (403, "text/html")
+    texts = catalogue(language)
+    assert f">{texts['refusal.403']}</h1>" in answer.text
+    assert f'href="/sign-in?back=/system">{texts["refusal.sign_in"]}' in answer.text
+    assert texts["refusal.scopes"].replace("{scopes}", "admin, monitor") in answer.text
+    assert api.client.get("/system").get_json()["code"] == "scope_missing"
+
+
+def test_pages_tell_that_the_database_is_away_without_asking_it(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign_in(api, key_of(api))
+
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("The database does not answer.")
+
+    monkeypatch.setattr(api.parts.repository.keys, "get", away)
+    monkeypatch.setattr(api.parts.repository.keys, "check", away)
+    for answer in (
+        api.client.get("/jobs", headers={"Accept": BROWSER}),
+        api.client.post("/sign-in", data={"key": "x"}, headers={"Accept": BROWSER} | SAME),
+    ):
+        assert (answer.status_code, answer.mimetype) == (503, "text/html")
+        assert "The database does not answer." in answer.text
