@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from flask import Response, request
 
 from api.conditional import Answer, conditional, tag_of
-from api.intake.names import clean_name
 from lungline.errors import InvalidParameter
 from lungline.terms import PREFIX
 from storage.pages import Page
 from storage.terms import MOST_CONDITIONS, Condition
 
 T = TypeVar("T")
-
-
-def check_filters(query: Mapping[str, Any]) -> None:
-    """Refuse what is no filter of a list: left out, a misspelt one would list everything.
-
-    Args:
-        query: As its schema read it.
-
-    Raises:
-        InvalidParameter: The request has a parameter that the schema has not.
-    """
-    searchable = "metadata" in query
-    unknown = sorted(
-        name
-        for name in set(request.args) - set(query)
-        if not (searchable and name.startswith(PREFIX))
-    )
-    if unknown:
-        names = ", ".join(repr(clean_name(name)[:40]) for name in unknown[:5])
-        known = sorted(f"{PREFIX}KEY" if name == "metadata" else name for name in query)
-        raise InvalidParameter(f"Unknown filter {names}. Known are {', '.join(known)}.")
 
 
 def metadata_conditions() -> list[Condition]:

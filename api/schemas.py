@@ -8,6 +8,7 @@ from apiflask import Schema
 from apiflask.fields import AwareDateTime, Boolean, Dict, Float, Integer, List, Nested, Raw, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 
+from api.queries import Query
 from lungline.domain import EntryOutcome, ItemStatus, JobStatus, Priority
 
 RESEARCH_USE = "Always true: findings are for research, and none is a diagnosis."
@@ -279,7 +280,7 @@ class EntryPage(Schema):
     next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
 
 
-class PageQuery(Schema):
+class PageQuery(Query):
     """Which page."""
 
     limit = Integer(load_default=100, validate=Range(1, 1000))
@@ -347,7 +348,7 @@ class FindQuery(PageQuery):
     metadata = _metadata_filter()
 
 
-class JobQuery(Schema):
+class JobQuery(Query):
     """How long to wait for news."""
 
     wait = Integer(
@@ -369,7 +370,7 @@ class EntryPageQuery(PageQuery):
     outcome = String(load_default=None, validate=OneOf(_OUTCOMES))
 
 
-class ResultsQuery(Schema):
+class ResultsQuery(Query):
     """How results are written."""
 
     format = String(
@@ -383,7 +384,7 @@ class ResultsQuery(Schema):
     )
 
 
-class PicturesQuery(Schema):
+class PicturesQuery(Query):
     """Which pictures of a job, and how large they are drawn."""
 
     kind = String(required=True, validate=OneOf(["mask", "overlay", "heatmap"]))
@@ -401,7 +402,7 @@ class PicturesQuery(Schema):
     )
 
 
-class PictureQuery(Schema):
+class PictureQuery(Query):
     """How large a picture is drawn."""
 
     size = Integer(

@@ -8,6 +8,7 @@ from apiflask import Schema
 from apiflask.fields import Integer, List, Nested, String
 from apiflask.validators import Length, OneOf, Range, Regexp
 
+from api.queries import Query
 from lungline.domain import UploadStatus
 
 FIRST_LINKS = 100
@@ -124,7 +125,7 @@ class UploadPage(Schema):
     next = String(required=True, allow_none=True, metadata={"description": "The next cursor."})
 
 
-class LinksQuery(Schema):
+class LinksQuery(Query):
     """The links of which parts."""
 
     first = Integer(load_default=1, validate=Range(1, 10_000))

@@ -12,7 +12,7 @@ from api.access import needs
 from api.conditional import Answer, conditional, item_version, tag_of
 from api.context import checked_item_id, checked_job_cursor, parts, tenant
 from api.documented import UNCHANGED, Answers, problems
-from api.paging import check_filters, metadata_conditions, page_answer
+from api.paging import metadata_conditions, page_answer
 from api.wire import item_wire
 from lungline.domain import Scope
 from lungline.errors import InvalidParameter, ItemNotFound
@@ -44,7 +44,6 @@ def get_item(item_id: str) -> Answer | Response:
 @items.doc(operation_id="findItems", responses=_FOUND | UNCHANGED | problems(InvalidParameter))
 def find_items(query: dict[str, Any]) -> Answer | Response:
     """Find items of all jobs by their external id, their study or metadata; newest first."""
-    check_filters(query)
     metadata = metadata_conditions()
     if query["external_id"] is None and query["study"] is None and not metadata:
         raise InvalidParameter("Name an external_id, a study, metadata.KEY, or several of them.")

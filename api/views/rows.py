@@ -13,6 +13,7 @@ from api.access import needs
 from api.conditional import Answer, conditional, tag_of
 from api.context import checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
+from api.queries import Query
 from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound
 from storage.rows import ShortItem
@@ -24,7 +25,7 @@ _DIGITS = 4
 _FIELDS = ("seq", "id", "name", "top_label", "in_distribution", "flags")
 
 
-class RowsQuery(Schema):
+class RowsQuery(Query):
     """Which rows."""
 
     first = Integer(

@@ -230,11 +230,11 @@ def test_items_are_found_by_external_id_and_study(api: Service) -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/v1/jobs?nam=x", "Unknown filter 'nam'"),
+        ("/v1/jobs?nam=x", "Unknown parameter 'nam'"),
         ("/v1/jobs?created_after=yesterday", "created_after"),
         ("/v1/items", "Name an external_id"),
-        ("/v1/items?external=x", "Unknown filter 'external'"),
-        ("/v1/items?metadatax.a=x", "Unknown filter 'metadatax.a'"),
+        ("/v1/items?external=x", "Unknown parameter 'external'"),
+        ("/v1/items?metadatax.a=x", "Unknown parameter 'metadatax.a'"),
         ("/v1/jobs?metadata[a]=x", "Known are created_after"),
         ("/v1/jobs?metadata=x", "Write `metadata.KEY=VALUE`."),
         ("/v1/jobs?" + "&".join(f"metadata.{n}=x" for n in range(9)), "More than 8 conditions"),

@@ -134,3 +134,26 @@ def test_answers_have_the_documented_shape(api: Service, spec: dict[str, Any]) -
     conforms(spec, "JobPage", api.client.get("/v1/jobs").get_json())
     problem = api.client.get("/v1/nothing").get_json()
     conforms(spec, "Problem", problem | {"parts": {}})
+
+
+def test_parameters_that_a_call_does_not_know_are_refused(
+    api: Service, spec: dict[str, Any]
+) -> None:
+    asked = 0
+    for path, operations in spec["paths"].items():
+        operation = operations.get("get", {})
+        given = [each for each in operation.get("parameters", ()) if each["in"] == "query"]
+        known = {each["name"] for each in given}
+        if not known or "signature" in known:  # a signature tells itself what it is for
+            continue
+        asked += 1
+        address = re.sub(r"\{\w+\}", "0" * 32, path)
+        answer = api.client.get(address, query_string={"misspelt": "x", "private\n": "y"})
+        assert answer.status_code == 422, path
+        problem = answer.get_json()
+        assert problem["code"] == "invalid_parameter"
+        assert problem["detail"].startswith("Unknown parameter 'misspelt', 'private\ufffd'. Known")
+        told = set(re.findall(r"[\w.]+", problem["detail"].partition("Known are ")[2].rstrip(".")))
+        assert {name.removesuffix(".KEY") for name in told} == known
+        assert "422" in operation["responses"]
+    assert asked > 20
