@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from lungline.cli.app import app
+from lungline.cli.asking import confirmed
 from lungline.cli.console import tell
+from lungline.cli.exits import ExitCode
 from lungline.cli.printing import JsonOption, json_line, print_words
 from lungline.cli.service import UrlOption, connect
 from lungline.cli.status import JobArgument
@@ -28,8 +30,11 @@ def delete(
     url: UrlOption = None,
 ) -> None:
     """Delete an ended job for ever: its findings, and films that no other job has."""
-    if not yes:
-        typer.confirm(f"Delete job {job_id} with its films and findings, for ever?", abort=True)
+    if not yes and not confirmed(
+        f"Delete job {job_id} with its films and findings, for ever?", "--yes"
+    ):
+        tell("Nothing was deleted")
+        raise typer.Exit(ExitCode.SERVICE)
     with connect(url) as client:
         client.delete(job_id)
     if as_json:

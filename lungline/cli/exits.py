@@ -32,15 +32,16 @@ def exit_code_of(error: LunglineError) -> ExitCode:
 
 
 _REMEDIES = {
-    errno.ENOSPC: "make room on that disk, or name a file on another with --output",
-    errno.EDQUOT: "make room on that disk, or name a file on another with --output",
-    errno.EFBIG: "name a file on another disk with --output",
+    errno.ENOSPC: "make room on that disk, or write to another",
+    errno.EDQUOT: "make room on that disk, or write to another",
+    errno.EFBIG: "write to another disk",
     errno.EACCES: "take a folder in which you may write, or ask its owner",
     errno.EPERM: "take a folder in which you may write, or ask its owner",
     errno.EROFS: "take a folder in which you may write",
     errno.ENOENT: "make that folder first, or correct its name",
     errno.ENOTDIR: "correct its name",
     errno.EISDIR: "name a file in it",
+    errno.EEXIST: "a file has that name: name a folder",
 }
 
 

@@ -238,16 +238,26 @@ def test_retry_tells_how_many_films_are_read_again(run: Run, watch: bool, code: 
     assert ("completed with errors" if watch else "running: 2 films") in result.stdout
 
 
-def test_delete_asks_unless_told_not_to(run: Run) -> None:
+@pytest.mark.parametrize(
+    ("answer", "code", "says"),
+    [
+        ("y\n", 0, "Deleted"),
+        ("no\n", 1, "Nothing was deleted"),
+        ("\n", 1, "Nothing was deleted"),
+        ("", 2, "--yes answers beforehand"),
+    ],
+)
+def test_delete_asks_unless_told_not_to(run: Run, answer: str, code: int, says: str) -> None:
     with scripted(Answer(b"", 204)) as service:
-        asked = run("delete", JOB_ID, url=service.url)
-        assert service.seen == []
+        asked = CliRunner().invoke(app, ["delete", JOB_ID, "--url", service.url], input=answer)
+        assert (asked.exit_code, len(service.seen)) == (code, not code)
+        assert "for ever?" in asked.stderr
+        assert says in asked.stderr
         told = run("delete", JOB_ID, "--yes", url=service.url)
 
-    assert asked.exit_code == 1
-    assert "for ever?" in asked.output
     assert told.exit_code == 0
-    assert [(seen.method, seen.path) for seen in service.seen] == [("DELETE", f"/v1/jobs/{JOB_ID}")]
+    assert "for ever?" not in told.stderr
+    assert (service.seen[-1].method, service.seen[-1].path) == ("DELETE", f"/v1/jobs/{JOB_ID}")
 
 
 def test_change_sends_only_what_was_given(run: Run) -> None:

@@ -6,8 +6,11 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -23,6 +26,17 @@ from tests.fixtures.ports import NOBODY_URL
 Run = Callable[..., Result]
 RUNNING = Answer(job_wire("running", succeeded=1, queued=1))
 ENDED = Answer(job_wire("succeeded"))
+AGAIN = Answer({"job": job_wire("running"), "retried": 1, "refused": 0})
+EXPORTING = Answer(
+    {
+        "id": JOB_ID,
+        "status": "queued",
+        "progress": {"items": 0, "total": 2},
+        "error": None,
+        "sha256": None,
+        "url": None,
+    }
+)
 PARTLY = Answer(job_wire("completed_with_errors", succeeded=1, failed=1))
 
 
@@ -64,6 +78,8 @@ ENDS: list[tuple[int, tuple[str, ...], tuple[Answer, ...], str]] = [
     (4, ("results", JOB_ID, "-o", "/dev/full"), (Answer(b"x" * 99),), "make room on that disk"),
     (4, ("results", JOB_ID, "-o", "/sys/f.csv"), (Answer(b"x"),), "in which you may write"),
     (4, ("results", JOB_ID, "-o", "/absent/f.csv"), (Answer(b"x"),), "make that folder first"),
+    (4, ("up", "--data", "/sys/lungline"), (), "in which you may write"),
+    (4, ("demo", "--once", "--data", "/etc/passwd"), (), "name a folder"),
     (130, ("watch", JOB_ID), (RUNNING, Answer(first=ctrl_c, status=0)), "the job goes on"),
 ]
 
@@ -96,6 +112,12 @@ def test_every_command_is_documented_and_has_json() -> None:
         assert f"`{name}`" in text
         said = CliRunner().invoke(app, [name, "--help"], env={"COLUMNS": "200"}).output
         assert ("--json" in said) == (name not in quiet), name
+    for group in app.registered_groups:
+        assert group.typer_instance is not None
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            words = [str(group.name), command.name or command.callback.__name__, "--help"]
+            assert "--json" in CliRunner().invoke(app, words, env={"COLUMNS": "200"}).output, words
 
 
 @pytest.mark.parametrize(
@@ -107,6 +129,11 @@ def test_every_command_is_documented_and_has_json() -> None:
         ("status --watch", (RUNNING, Answer(first=ctrl_c, status=0)), "lungline cancel"),
         ("retry --watch", (Answer(first=ctrl_c, status=0),), "interrupted"),
         ("results", (Answer(b"x", first=ctrl_c),), "give the command again"),
+        ("results --background", (Answer(first=ctrl_c, status=0),), "give the command again"),
+        ("results --format masks", (EXPORTING, Answer(first=ctrl_c, status=0)), "not whole"),
+        ("entries", (Answer(first=ctrl_c, status=0),), "interrupted"),
+        ("retry --watch", (AGAIN, Answer(first=ctrl_c, status=0)), "lungline watch"),
+        ("cancel", (Answer(first=ctrl_c, status=0),), "interrupted"),
         ("show", (Answer(first=ctrl_c, status=0),), "no picture was written"),
         ("jobs", (Answer(first=ctrl_c, status=0),), "interrupted"),
     ],
@@ -126,6 +153,49 @@ def test_ctrl_c_in_each_phase_says_what_has_become_of_the_work(
     assert last.startswith("lungline: interrupted")
     assert says in last
     assert [line for line in before if "interrupted" in line] == []
+
+
+def test_ctrl_c_at_a_question_is_no_answer(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    terminal = SimpleNamespace(stdin=SimpleNamespace(readline=interrupted))
+    monkeypatch.setattr("lungline.cli.asking.sys", terminal)
+    result = run("delete", JOB_ID)
+
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1] == "lungline: interrupted; nothing was done"
+
+
+def test_ctrl_c_counts_from_the_first_moment() -> None:
+    script = """
+import builtins
+real = builtins.__import__
+def importing(name, *rest):
+    if name == "rich.text":
+        raise KeyboardInterrupt
+    return real(name, *rest)
+builtins.__import__ = importing
+from lungline.cli import main
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (130, "lungline: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    "command", [("jobs",), ("status", JOB_ID), ("results", JOB_ID), ("results", JOB_ID, "--json")]
+)
+def test_standard_output_on_a_full_disk_is_one_line(command: tuple[str, ...]) -> None:
+    listed = {"items": [job_wire("succeeded")], "next": None}
+    with scripted(Answer(listed if "jobs" in command else job_wire("succeeded"))) as service:
+        words = [sys.executable, "-m", "lungline", *command, "--url", service.url]
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True)
+
+    assert done.returncode == 4
+    assert len(done.stderr.splitlines()) == 1
+    assert "make room on that disk" in done.stderr
 
 
 def test_ctrl_c_leaves_the_file_as_it_was(run: Run, tmp_path: Path) -> None:
@@ -149,8 +219,7 @@ def test_json_is_the_job(run: Run, command: str) -> None:
 def test_json_of_the_others(run: Run) -> None:
     changed = run("change", JOB_ID, "--name", "n", "--json", answers=(ENDED,))
     assert json.loads(changed.stdout)["id"] == JOB_ID
-    again = Answer({"job": job_wire("running"), "retried": 1, "refused": 0})
-    assert json.loads(run("retry", JOB_ID, "--json", answers=(again,)).stdout)["id"] == JOB_ID
+    assert json.loads(run("retry", JOB_ID, "--json", answers=(AGAIN,)).stdout)["id"] == JOB_ID
     gone = run("delete", JOB_ID, "--yes", "--json", answers=(Answer(b"", 204),))
     assert json.loads(gone.stdout) == {"deleted": JOB_ID}
     assert run("results", JOB_ID, "--json", answers=(Answer(b"{}\n"),)).stdout == "{}\n"
