@@ -177,7 +177,7 @@ def test_what_is_not_run_is_there_and_the_rest_is() -> None:
     commands = [command for block in blocks("sh") for command in block.commands]
     assert [each for each in NOT_RUN if not any(one.startswith(each) for one in commands)] == []
     assert set(PREPARED) == set(SHELL)
-    assert {"docs/client.md", "docs/webhooks.md"} <= set(PYTHON)
+    assert {"README.md", "docs/client.md", "docs/webhooks.md"} <= set(PYTHON)
     assert {block.language for block in blocks()} == {"", "json", "python", "sh"}
 
 
@@ -225,6 +225,13 @@ def test_commands(page: str, stack: Up, folder: Path, client: LunglineClient) ->
 def script_of(page: str) -> str:
     """The Python blocks of a page, one after the other."""
     return "\n".join(block.text for block in blocks("python") if block.page == page)
+
+
+def test_the_python_of_the_readme(stack: Up, folder: Path) -> None:
+    said = run([sys.executable, "-c", here(script_of("README.md"), stack)], stack, folder)
+
+    assert len(said.splitlines()) == len(DEMO_FILMS)
+    assert all(len(line.split()) == 2 for line in said.splitlines())
 
 
 def test_the_python_client(stack: Up, folder: Path) -> None:
