@@ -63,7 +63,7 @@ def chosen_language() -> str:
     return request.accept_languages.best_match(list(LANGUAGES), default="en") or "en"
 
 
-def translate(language: str, key: str, **values: Any) -> str:
+def translate(language: str, key: str, /, **values: Any) -> str:
     """The text of a key, with values in the places that it names in braces."""
     text = catalogue(language)[key]
     for name, value in values.items():

@@ -23,7 +23,7 @@ ID = "0" * 32
 PATHS = ["/", "/jobs", f"/jobs/{ID}", f"/films/{ID}", "/models", "/system", "/docs"]
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 # What is called the same in every language.
-NEUTRAL = {"film.clahe", "models.auc", "nav.docs", "submit.kinds", "system.runtime"}
+NEUTRAL = {"film.clahe", "models.auc", "models.range", "nav.docs", "submit.kinds", "system.runtime"}
 NEUTRAL |= {"kind.dicom", "kind.jpeg", "kind.png"}
 SAME_WORDS = {"JPEG", "PNG", "DICOM", "zip", "tar", "gz", "zst", "CSV", "NDJSON", "AUC", "CLAHE"}
 SAME_WORDS |= {"API", "JavaScript", "Shift", "SNOMED", "CT", "Lungline", "OpenAPI"}

@@ -56,6 +56,15 @@ def test_pages_lead_to_the_form_and_a_key_opens_them(api: Service) -> None:
     assert api.client.get("/v1/jobs").status_code == 401
 
 
+def test_the_form_tells_who_is_signed_in(api: Service) -> None:
+    key = key_of(api)
+    sign_in(api, key)
+    answer = api.client.get("/sign-in?back=/jobs")
+    assert answer.status_code == 200
+    assert f"Signed in for ward, with the key {key.split('_')[1]}." in answer.text
+    assert 'href="/jobs">To the films' in answer.text
+
+
 def test_a_session_has_the_scopes_of_its_key_and_ends_with_it(api: Service) -> None:
     key = key_of(api, Scope.READ)
     sign_in(api, key)
