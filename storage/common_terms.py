@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from storage.models import TermRow
 
-PIECES = (1_000, 4_000, 16_000)
+PIECES = (1_000, 4_000, 8_000)
 """Ids of each term in the pieces that one page looks at. What is common mostly meets soon."""
 
 
