@@ -20,7 +20,8 @@ from sqlalchemy import make_url
 from lungline.bundles import find_bundle
 from lungline.errors import LunglineError
 from lungline.queueing import Permits, Queue, make_celery
-from lungline.settings import Settings, load_settings
+from lungline.redaction import Redactor
+from lungline.settings import Settings, load_settings, secrets_of
 from lungline.stack.folders import SOCKET, Folders
 from lungline.stack.listener import open_listener
 from ml.bundle import Bundle
@@ -54,8 +55,11 @@ def checks(settings: Settings) -> Iterator[tuple[str, Found]]:
         "bundle": _bundle,
         "port": _port,
     }
+    # Addresses are told, and may hold passwords in more places than one.
+    hide = Redactor(secrets_of(settings)).text
     for name, check in every.items():
-        yield name, check(settings)
+        ok, found, todo = check(settings)
+        yield name, (ok, hide(found), todo)
 
 
 def _disk(settings: Settings) -> Found:

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from api.session import Sessions
 from api.uploads.links import Links
 from lungline.errors import LinkExpired, LinkInvalid
 
@@ -63,6 +64,26 @@ def test_it_cannot_be_prolonged_or_made_up() -> None:
     moved = f"{PATH}\n{query['expires'][:1]}"
     with pytest.raises(LinkInvalid):
         LINKS.check(moved, query | {"expires": query["expires"][1:]})
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[bytes] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append(other)
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    query = query_of(LINKS.make(PATH, 60))
+    LINKS.check(PATH, query)
+    with pytest.raises(LinkInvalid):
+        LINKS.check(PATH, query | {"signature": "beef"})
+    sessions = Sessions(b"k" * 32)
+    cookie = sessions.make("0a" * 16)
+    assert sessions.key_id(cookie) == "0a" * 16
+    assert sessions.key_id(cookie[:-1] + "x") is None
+    ends = (query["signature"], "beef", cookie[-64:], cookie[-64:-1] + "x")
+    assert compared == [end.encode() for end in ends]
 
 
 def test_it_ends_with_its_time() -> None:

@@ -65,6 +65,19 @@ def test_each_part_that_is_wrong_is_told_with_what_to_do(
     assert todo in report[name][2]
 
 
+def test_no_password_of_an_address_is_told(tmp_path: Path) -> None:
+    hidden = "planted-password"
+    told = found(
+        tmp_path,
+        database_url=f"postgresql+psycopg://user:{hidden}@127.0.0.1:1/x?password={hidden}",
+        broker_url=f"redis://:{hidden}@127.0.0.1:1/0",
+        s3_secret_key=hidden,
+    )
+    assert not told["database"][0]
+    assert "127.0.0.1" in told["database"][1]
+    assert hidden not in str(told)
+
+
 def test_another_program_on_the_port_is_told(tmp_path: Path) -> None:
     with scripted(Answer({"status": "other"})) as service:
         port = int(service.url.rpartition(":")[2])
