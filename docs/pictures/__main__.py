@@ -22,6 +22,7 @@ from lungline.stack.checkout import find_checkout
 HERE = Path(__file__).resolve().parent
 PAGE_WIDTH, PAGE_HEIGHT = 1280, 1080
 COLOURS = 256
+ROUNDS = 4
 LARGEST_BYTES = 300_000
 
 
@@ -64,7 +65,8 @@ def _take(browser: Browser, url: str, file: Path, width: int, height: int) -> No
     """Take a picture, in so few colours that the repository stays small."""
     picture(browser, url, file, width, height)
     with Image.open(file) as taken:
-        small = taken.convert("RGB").quantize(COLOURS)
+        # Without the rounds a heatmap gets patches of colours that are not there.
+        small = taken.convert("RGB").quantize(COLOURS, kmeans=ROUNDS)
     small.save(file, optimize=True)
     size = file.stat().st_size
     if size > LARGEST_BYTES:
