@@ -65,6 +65,19 @@ def test_the_form_tells_who_is_signed_in(api: Service) -> None:
     assert 'href="/jobs">To the films' in answer.text
 
 
+def test_behind_tls_the_cookie_is_for_tls_alone(tmp_path: Path) -> None:
+    forwarded = SAME | {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    for proxies in (1, 0):  # without a trusted one nobody is believed
+        with service(tmp_path, auth="keys", trusted_proxies=proxies) as api:
+            key = {"key": key_of(api)}
+            for headers, secure in ((forwarded, bool(proxies)), (SAME, False)):
+                answer = api.client.post("/sign-in", data=key, headers=headers)
+                assert answer.status_code == 303
+                words = answer.headers["Set-Cookie"].split("; ")
+                assert ("Secure" in words) is secure
+                assert {"HttpOnly", "SameSite=Strict"} <= set(words)
+
+
 def test_a_session_has_the_scopes_of_its_key_and_ends_with_it(api: Service) -> None:
     key = key_of(api, Scope.READ)
     sign_in(api, key)
