@@ -178,7 +178,7 @@ def test_what_is_not_run_is_there_and_the_rest_is() -> None:
     assert [each for each in NOT_RUN if not any(one.startswith(each) for one in commands)] == []
     assert set(PREPARED) == set(SHELL)
     assert {"README.md", "docs/client.md", "docs/webhooks.md"} <= set(PYTHON)
-    assert {block.language for block in blocks()} == {"", "json", "python", "sh"}
+    assert {block.language for block in blocks()} == {"", "json", "nginx", "python", "sh"}
 
 
 def type_in(command: str, stack: Up, folder: Path, variables: dict[str, str]) -> str:
