@@ -50,7 +50,8 @@ def place(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.mark.parametrize(
-    ("number", "origin"), enumerate([ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP, "prefix", "job"])
+    ("number", "origin"),
+    list(enumerate([ArchiveFormat.ZIP, ArchiveFormat.TAR_GZIP, "prefix", "job"])),
 )
 def test_a_killed_expander_goes_on_at_the_cursor(place: Place, number: int, origin: str):
     service, first = place.service, 80_000 + number * FILMS
