@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-FIRST_PAUSE_SECONDS = 0.008
+FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
 _SHARE = 0.1  # a pause of a tenth of the time waited adds at most a tenth to it
 
@@ -55,7 +55,7 @@ def look_until(
     seconds: float,
     given_up: Callable[[], bool] = lambda: False,
 ) -> T:
-    """Look again and again, at first a hundred times a second, then ever less often.
+    """Look again and again, at first some hundred times a second, then ever less often.
 
     Between two looks nothing is held, so `look` must open and close what it needs.
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, CursorResult, Double, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from lungline.domain import JobStatus, Priority, first_id
@@ -14,6 +14,7 @@ from lungline.errors import IdempotencyConflict, JobNotFound, WrongState
 from storage import items as item_rows
 from storage import transitions
 from storage.audit import tell
+from storage.clock import server_now
 from storage.columns import AnyRow, AnySelect
 from storage.common_terms import Bounds
 from storage.database import Database
@@ -24,6 +25,7 @@ from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, Jo
 from storage.pages import Page, make_page
 from storage.places import queue_position
 from storage.quotas import Limits, enforce, has_room
+from storage.sets import among
 from storage.tally import Tally
 from storage.terms import Condition, Kind, search
 from storage.upserts import insert_missing
@@ -143,7 +145,6 @@ class Created:
 _COMPUTED = {"metadata", "read_at", "position"}
 _FIELDS = [field for field in Job.__slots__ if field not in _COMPUTED]
 _THERE = JobRow.deleted_at.is_(None)
-_COLUMNS = [getattr(JobRow, field) for field in _FIELDS]
 
 
 class Jobs:
@@ -274,18 +275,17 @@ class Jobs:
         Raises:
             JobNotFound: There is none with this id, or it is another tenant's.
         """
-        query = self._select().where(JobRow.id == job_id, JobRow.tenant == tenant, _THERE)
         with self._database.read() as connection:
-            row = connection.execute(query).one_or_none()
+            row = self._one(connection, tenant, job_id).one_or_none()
         if row is None:
             raise JobNotFound(f"There is no job {job_id!r}.")
         return _job(row)
 
     def some(self, job_ids: Sequence[str]) -> dict[str, Job]:
         """Get jobs of any tenants by their ids; what is not there is left out."""
-        query = self._select().where(JobRow.id.in_(job_ids), _THERE)
+        asked = {"jobs": job_ids, "clock_offset": self._database.clock_offset}
         with self._database.read() as connection:
-            return {row.id: _job(row) for row in connection.execute(query)}
+            return {row.id: _job(row) for row in connection.execute(_SOME, asked)}
 
     def page(
         self,
@@ -443,13 +443,12 @@ class Jobs:
         if values["expires_in"] is not None:
             columns["expires_at"] = at + values["expires_in"]
         transitions.insert_job(connection, at, columns)
-        query = self._select().where(JobRow.id == values["id"])
         tally = Tally()
         if items:
-            job = _job(connection.execute(query).one())
+            job = _job(self._one(connection, values["tenant"], values["id"]).one())
             item_rows.add(connection, at, job, items, 0, tally, restore)
         transitions.settle(connection, at, tally)
-        return _job(connection.execute(query).one())
+        return _job(self._one(connection, values["tenant"], values["id"]).one())
 
     def _keyed(
         self, connection: Connection, tenant: str, key: str
@@ -460,13 +459,30 @@ class Jobs:
         ).one_or_none()
         return None if row is None else (_job(row), row.request_hash)
 
+    def _one(
+        self, connection: Connection, tenant: str, job_id: str
+    ) -> CursorResult[*tuple[Any, ...]]:
+        asked = {"job": job_id, "of": tenant, "clock_offset": self._database.clock_offset}
+        return connection.execute(_ONE, asked)
+
     def _select(self) -> AnySelect:
-        return select(
-            *_COLUMNS,
-            JobRow.client_metadata.label("metadata"),
-            queue_position().label("position"),
-            self._database.now().label("read_at"),
-        )
+        return _columns(self._database.now())
+
+
+def _columns(now: ColumnElement[float]) -> AnySelect:
+    return select(
+        *(getattr(JobRow, field) for field in _FIELDS),
+        JobRow.client_metadata.label("metadata"),
+        queue_position().label("position"),
+        now.label("read_at"),
+    )
+
+
+# Built once: everybody who waits for a job looks at it again and again, and to build this takes
+# longer than to run it.
+_JOBS = _columns(server_now() + bindparam("clock_offset", type_=Double())).where(_THERE)
+_ONE = _JOBS.where(JobRow.id == bindparam("job"), JobRow.tenant == bindparam("of"))
+_SOME = _JOBS.where(among(JobRow.id, "jobs"))
 
 
 def _first_made_after(at: float) -> str:
