@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -12,6 +13,7 @@ from storage.database import Database
 from storage.migrate import upgrade
 from storage.models import Base
 from storage.repository import Repository
+from tests.factories.tables import drop_tables
 
 T = TypeVar("T")
 
@@ -33,6 +35,16 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "postgresql":
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path_factory.mktemp('database') / 'lungline.db'}"
+
+
+@pytest.fixture
+def empty(url: str, tmp_path: Path) -> Iterator[Database]:
+    """A database without tables."""
+    database = Database(url if url.startswith("postgresql") else f"sqlite:///{tmp_path / 'new.db'}")
+    drop_tables(database)
+    yield database
+    drop_tables(database)
+    database.dispose()
 
 
 @pytest.fixture(scope="module")

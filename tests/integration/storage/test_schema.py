@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Boolean, MetaData, Table, func, select, text
@@ -17,26 +14,11 @@ from storage.database import Database
 from storage.migrate import current_revision, head_revision, upgrade
 from storage.models import Base, TermRow
 from storage.repository import Repository
+from tests.factories.tables import drop_tables
 
 JOB = {"id": "1" * 32, "tenant": "t", "name": "j", "status": "running", "bundle": "b@1"}
 JOB |= {"source": "films"}
 ITEM = {"job_id": JOB["id"], "tenant": "t", "status": "failed"}
-
-
-@pytest.fixture
-def empty(url: str, tmp_path: Path) -> Iterator[Database]:
-    """A database without tables."""
-    database = Database(url if url.startswith("postgresql") else f"sqlite:///{tmp_path / 'new.db'}")
-    _drop_all(database)
-    yield database
-    _drop_all(database)
-    database.dispose()
-
-
-def _drop_all(database: Database) -> None:
-    with database.write() as connection:
-        Base.metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 
 def _schema(database: Database) -> set[tuple[str, ...]]:
@@ -79,7 +61,7 @@ def test_migrations_equal_the_models_word_by_word(empty: Database) -> None:
     """Alembic compares neither the conditions of partial indexes nor check constraints."""
     upgrade(empty)
     migrated = _schema(empty)
-    _drop_all(empty)
+    drop_tables(empty)
 
     with empty.write() as connection:
         Base.metadata.create_all(connection)

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Connection, MetaData, String, Table, select, text, update
+from sqlalchemy import Boolean, Connection, MetaData, String, Table, select, update
 
 from lungline.domain import JobStatus, new_id
 from storage.database import Database
 from storage.migrate import current_revision, head_revision, revisions, upgrade
-from storage.models import Base
 from storage.repository import Repository
 
 PATIENCE_SECONDS = 120.0
 TENANT = "t"
-
-
-@pytest.fixture
-def empty(url: str, tmp_path: Path) -> Iterator[Database]:
-    """A database without tables."""
-    database = Database(url if url.startswith("postgresql") else f"sqlite:///{tmp_path / 'new.db'}")
-    _drop_all(database)
-    yield database
-    _drop_all(database)
-    database.dispose()
-
-
-def _drop_all(database: Database) -> None:
-    with database.write() as connection:
-        Base.metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
 
 
 class Version:
