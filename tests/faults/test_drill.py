@@ -21,7 +21,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("drill")
     with (
         running_pair(EMBEDDED, folder) as pair,
-        Stack(pair, folder, {"batch_seconds": 0.1}, **QUICK) as running,
+        Stack(pair, folder, {"batch_seconds": 0.2}, **QUICK) as running,
     ):
         yield running
 

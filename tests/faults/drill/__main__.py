@@ -31,6 +31,8 @@ REVISION = subprocess.run(
     text=True,
     check=False,
 ).stdout.strip()
+ROUNDS_A_STACK = 12
+"""After that many a new stack takes over: what a round compares is all that the stack ever read."""
 SERVED = {EMBEDDED: {"", "local"}, SERVERS: {"", "postgres", "seaweed"}}
 
 
@@ -95,10 +97,10 @@ def _on_one_stack(
     *,
     real: bool,
 ) -> int:
-    """Break one stack again and again until a round goes wrong; a new one takes over then."""
-    plan: dict[str, Any] = {"batch_seconds": 0.0 if real else 0.15, "real": real}
+    """Break one stack again and again, for some rounds or until one goes wrong."""
+    plan: dict[str, Any] = {"batch_seconds": 0.0 if real else 0.3, "real": real}
     with running_pair(pair, folder) as servers, Stack(servers, folder, plan, **_changes(real)) as s:
-        while open_rounds:
+        for _ in range(min(ROUNDS_A_STACK, len(open_rounds))):
             fault, seed = open_rounds.pop(0)
             outcome = Drill(s, seed * 1000 + sorted(FAULTS).index(fault.name)).run(fault)
             add_round(journal, Round(told, fault.name, seed, outcome, REVISION))

@@ -202,7 +202,7 @@ class Drill:
 
     def _without_object(self, items: list[Any]) -> list[str]:
         keys = {key for item in items for key in _keys_of(item)}
-        gone = [key for key in keys if not self.desk.store.exists(key)]
+        gone = keys.difference(self.desk.store.keys(""))
         return [f"{len(gone)} rows without their object"] if gone else []
 
     def _without_owner(self, fault: Fault) -> list[str]:

@@ -32,11 +32,11 @@ QUICK: dict[str, Any] = {
     "lease_renewal_seconds": 0.5,
     "batch_hard_limit_seconds": 6.0,
     "visibility_timeout_seconds": 30,
-    "sweep_interval_seconds": 0.5,
+    "sweep_interval_seconds": 1.0,
     "max_attempts": 2,
-    "batch_size": 8,
+    "batch_size": 16,
     "worker_processes": 2,
-    "expand_slice": 16,
+    "expand_slice": 24,
 }
 """Settings under which faults are noticed within seconds."""
 
@@ -175,7 +175,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE
     while not condition():
         if time.monotonic() > give_up:
             raise Stuck(f"{what}: not within {seconds:g} s")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 @contextmanager
