@@ -140,6 +140,10 @@ bench-gate: $(VENV)/.dev ## Measure what the gate costs against the forward pass
 bench-recovery: $(VENV)/.dev ## Break a job in its middle, compare it with an undisturbed one
 	@$(BIN)/python -m benchmarks.recovery $(ARGS)
 
+.PHONY: bench-attrition
+bench-attrition: $(VENV)/.dev ## Kill one of two reading processes every 10 s, for 5 minutes of 10
+	@$(BIN)/python -m benchmarks.attrition $(ARGS)
+
 .PHONY: constraints
 constraints: ## Write the constraint file anew from the newest releases that fit
 	@$(PYTHON) -m venv --clear .venv-constraints
