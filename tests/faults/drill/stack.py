@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,6 +21,7 @@ from lungline.settings import Settings, environment_of
 from tests.factories.bundle import tiny_bundle
 from tests.factories.work import make_settings, migrate
 from tests.faults.drill.pairs import Pair
+from tests.faults.drill.undisturbed import Undisturbed
 from tests.fixtures.parts import REPOSITORY
 from tests.fixtures.ports import reserve_port
 
@@ -58,14 +59,18 @@ class Stack:
         own = {"api_port": port, "url": f"http://127.0.0.1:{port}", "data_dir": folder / "data"}
         self.settings: Settings = make_settings(folder / "data", **pair.settings | changes | own)
         migrate(self.settings)
+        self.undisturbed = Undisturbed(self.settings, real=bool(plan.get("real")))
         if not plan.get("real"):
             tiny_bundle(self.settings.bundles_dir / "tiny")
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         """Start all parts and wait until they are ready."""
-        self.start(*PARTS)
-        self.await_ready()
+        with ExitStack() as undo:
+            undo.callback(self.stop)
+            self.start(*PARTS)
+            self.await_ready()
+            undo.pop_all()
         return self
 
     def __exit__(
@@ -74,6 +79,10 @@ class Stack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        """End all parts."""
+        self.stop()
+
+    def stop(self) -> None:
         """End all parts."""
         for process in self._running.values():
             process.send_signal(signal.SIGCONT)
