@@ -9,6 +9,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CONSTRAINTS := constraints/all.txt
 
+# Where this is set, every process of a stack compiles all modules anew, for most of a second.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The first interpreter of 3.11 or newer that can make virtual environments.
 find_python = $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
