@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from typing import Any
 
-from lungline.domain import DEFAULT_TENANT, Priority, new_id
+from lungline.domain import DEFAULT_TENANT, FilmFormat, Priority, new_id
 from storage.claims import Batch, Outcome
 from storage.entries import NewEntry
 from storage.intake.film import IntakenFilm
@@ -23,7 +23,7 @@ WORKER = "worker-1"
 def a_film(seed: str | None = None, tenant: str = DEFAULT_TENANT) -> IntakenFilm:
     """A film as intake hands it over; the same seed gives the same bytes."""
     digest = hashlib.sha256((seed or new_id()).encode()).hexdigest()
-    return IntakenFilm(digest, "png", 1_000, 640, 480, f"{tenant}/films/{digest}")
+    return IntakenFilm(digest, FilmFormat.PNG, 1_000, 640, 480, f"{tenant}/films/{digest}")
 
 
 def some_films(count: int, prefix: str | None = None) -> list[NewItem]:

@@ -30,7 +30,7 @@ from storage.predictions import NewPrediction
 LABELS = ("normal", "bacterial_pneumonia", "viral_pneumonia")
 BUNDLE = "paediatric-pneumonia@0.1.0"
 BOUNDARY = "b0undary"
-_LOG_LINES = [
+_LOG_LINES: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.processors.add_log_level,
     structlog.processors.format_exc_info,
