@@ -107,7 +107,19 @@ class QueueCollector(Collector):
         )
         for kind, count in self._parts.repository.retention.removed().items():
             removed.add_metric([kind], count)
-        return [jobs, items, failed, oldest, idle, leases, removed, *self._failures()]
+        return [
+            *(jobs, items, failed, oldest, idle, leases, removed),
+            *self._failures(),
+            *self._sweeps(),
+        ]
+
+    def _sweeps(self) -> list[Metric]:
+        swept = GaugeMetricFamily(
+            "lungline_sweep_age_seconds", "For how long nothing was repaired, expired or deleted."
+        )
+        if (age := self._parts.repository.sweeps.age_seconds()) is not None:
+            swept.add_metric([], age)
+        return [swept]
 
     def _failures(self) -> list[Metric]:
         failures = CounterMetricFamily(

@@ -464,6 +464,15 @@ class PartFailureRow(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
+class SweepRow(Base):
+    """When a sweep last ended; the only row has the id 1."""
+
+    __tablename__ = "sweeps"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    ended_at: Mapped[float]
+
+
 class ExportRow(Base):
     """Results of an ended job as one object, which it owns under `object_key`."""
 

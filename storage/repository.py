@@ -20,6 +20,7 @@ from storage.quotas import Limits, Quotas
 from storage.repairs import Repairs
 from storage.retention import Retention
 from storage.rows import Rows
+from storage.sweeps import Sweeps
 from storage.uploads import Uploads
 from storage.usage import UsageBook
 from storage.webhooks import Webhooks
@@ -44,6 +45,7 @@ class Repository:
         lineage: Jobs that read the films of others again.
         changes: What they found otherwise.
         repairs: What the sweep does.
+        sweeps: When it was last done.
         events: What happened.
         uploads: Archives that come in parts.
         exports: Results that are made in the background.
@@ -78,6 +80,7 @@ class Repository:
         self.lineage = Lineage(database)
         self.changes = Changes(database)
         self.repairs = Repairs(database, self.jobs, self.control, max_attempts)
+        self.sweeps = Sweeps(database)
         self.events = Events(database)
         self.usage = UsageBook(database)
         self.exports = Exports(database, self.quotas.limits)

@@ -32,7 +32,7 @@ def sweep(parts: Parts) -> dict[str, int]:
     changed: dict[str, int] = {}
     # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
     # that is down no permit from being sent.
-    for work in (_repair, _permits, retain, _deletions, _webhooks):
+    for work in (_repair, _permits, retain, _deletions, _webhooks, _note):
         try:
             changed |= work(parts)
         except PartUnavailable as error:
@@ -83,6 +83,12 @@ def _webhooks(parts: Parts) -> dict[str, int]:
     if webhooks.due(1):
         parts.courier.start()
     return counts
+
+
+def _note(parts: Parts) -> dict[str, int]:
+    """Say that a sweep was made, for metrics: also of one that a part cut short."""
+    parts.repository.sweeps.note()
+    return {}
 
 
 def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:

@@ -33,6 +33,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, s
         api.job(("a.jpg", films.jpeg(1)), ("b.jpg", b"text"))
         for error in (StoreUnavailable("on purpose"), DatabaseUnavailable("on purpose")):
             api.parts.failures.count(error)
+        api.parts.repository.sweeps.note()
         api.parts.permits.ready = lambda queue: 0  # type: ignore[method-assign]  # no broker here
         text = api.client.get("/metrics").text
     found: dict[str, list[dict[str, str]]] = {}

@@ -81,3 +81,12 @@ def test_a_broker_that_is_down_stops_neither_the_repair_nor_deletions(make):
     desk.repository.deletions.delete(DEFAULT_TENANT, ended.id)
 
     assert sweep(parts) == {"deleted_items": 1, "purged_films": 1}
+
+
+def test_a_sweep_that_was_cut_short_is_one_too(make):
+    parts, _ = make()  # there is no broker in these tests
+    assert parts.repository.sweeps.age_seconds() is None
+
+    sweep(parts)
+
+    assert parts.repository.sweeps.age_seconds() is not None
