@@ -142,7 +142,10 @@ def doubled(drill: Drill) -> None:
 
 
 def lost_lease(drill: Drill) -> None:
-    """Stop a process in the middle of a batch until its films are another's; let it go on."""
+    """Stop a process in the middle of a batch until its films are another's; let it go on.
+
+    It stands still for less than `batch_hard_limit_seconds`, after which its parent would kill it.
+    """
     settings, strikes = drill.stack.settings, drill.stack.strikes
     (strikes / STRUCK).unlink(missing_ok=True)
     arm(strikes, "in inference", signal="SIGSTOP")

@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 180.0
 QUICK: dict[str, Any] = {
     "lease_seconds": 3.0,
     "lease_renewal_seconds": 0.5,
-    "batch_hard_limit_seconds": 6.0,
+    "batch_hard_limit_seconds": 9.0,
     "visibility_timeout_seconds": 30,
     "sweep_interval_seconds": 1.0,
     "max_attempts": 2,
