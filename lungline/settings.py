@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -21,6 +21,8 @@ from lungline.errors import ConfigurationError
 from lungline.sources import check_locations, read_locations
 
 MIB = 1024 * 1024
+LEAST_SECRET_BYTES = 16
+"""Of what signs or hashes: who guesses it signs in as anybody."""
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
 
 
@@ -180,7 +182,7 @@ class Settings(BaseSettings):
     identity_key: SecretStr | None = Field(
         None,
         description="Secret under which studies and patients are hashed, the same on every "
-        "machine; empty: made once, `identity.key` in the data folder.",
+        "machine, 16 bytes or more; empty: made once, `identity.key` in the data folder.",
     )
 
     # Uploads in parts.
@@ -214,8 +216,8 @@ class Settings(BaseSettings):
     )
     link_key: SecretStr | None = Field(
         None,
-        description="Secret that signs the API's own links, the same on every machine; empty: "
-        "made once, `link.key` in the data folder.",
+        description="Secret that signs the API's own links and sessions, the same on every "
+        "machine, 16 bytes or more; empty: made once, `link.key` in the data folder.",
     )
 
     # What one tenant may have at a time, and when nobody may send more.
@@ -405,6 +407,21 @@ class Settings(BaseSettings):
         except ValueError as error:
             raise ValueError(f"LUNGLINE_SOURCES: {error}") from None
         return self
+
+    @field_validator("s3_access_key", "s3_secret_key", "identity_key", "link_key", mode="before")
+    @classmethod
+    def _check_blank(cls, secret: Any) -> Any:
+        """Take an empty variable, or file, for a secret that is not set."""
+        return None if isinstance(secret, str) and not secret.strip() else secret
+
+    @field_validator("identity_key", "link_key")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < LEAST_SECRET_BYTES:
+            raise ValueError(
+                f"must be {LEAST_SECRET_BYTES} bytes or more, such as `openssl rand -hex 32` makes"
+            )
+        return secret
 
     @field_validator("cors_origins")
     @classmethod

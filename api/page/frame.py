@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from lungline.errors import KeyInvalid, KeyMissing, LunglineError, ScopeMissing
 SYSTEM_SCOPES = frozenset({Scope.MONITOR, Scope.ADMIN})
 """Of which a key needs one to see how the service stands."""
 _HTML, _JSON = "text/html", "application/json"
+_PATH = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]*")
+"""No second slash, no backslash, no blank: browsers drop tabs, and then look for a host."""
 _OF_KEYS = (KeyMissing, KeyInvalid, ScopeMissing)
 _TITLED = (401, 403, 404, 410, 413, 429, 503)
 """Statuses with a title of their own; the others share one of the client's and one of ours."""
@@ -26,7 +29,7 @@ _TITLED = (401, 403, 404, 410, 413, 429, 503)
 
 def inside(back: str) -> str:
     """A path of this site, whatever a link says: nobody can make it lead elsewhere."""
-    return back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/"
+    return back if _PATH.fullmatch(back) else "/"
 
 
 def show(name: str, **values: Any) -> Response:

@@ -66,6 +66,6 @@ def signing_key(settings: Settings) -> bytes:
         return read_or_make_key(settings.data_dir / KEY_FILE)
     except OSError as error:
         raise StoreUnavailable(
-            "The key that signs links cannot be kept in the data folder. Its operator must set "
-            "LUNGLINE_LINK_KEY, or let the folder be written to."
+            "The key that signs links is not in the data folder, and cannot be made. Its operator "
+            "must set LUNGLINE_LINK_KEY, let the folder be written to, or remove a cut link.key."
         ) from error

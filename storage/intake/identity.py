@@ -78,6 +78,7 @@ def open_hasher(settings: Settings) -> IdentityHasher:
         return IdentityHasher(read_or_make_key(settings.data_dir / KEY_FILE))
     except OSError as error:
         raise StoreUnavailable(
-            "The key that hashes studies and patients cannot be kept in the data folder. Its "
-            "operator must set LUNGLINE_IDENTITY_KEY, or let the folder be written to."
+            "The key that hashes studies and patients is not in the data folder, and cannot be "
+            "made. Its operator must set LUNGLINE_IDENTITY_KEY, let the folder be written to, or "
+            "put back an identity.key that was cut."
         ) from error

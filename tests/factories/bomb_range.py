@@ -119,7 +119,9 @@ def _intake(folder: Path) -> Iterator[tuple[Take, Callable[[], int]]]:
     from storage.intake.film import FilmIntake
     from storage.objects.local import LocalStore
 
-    intake = FilmIntake(LocalStore(folder), Settings(data_dir=folder, identity_key="of a test"))
+    intake = FilmIntake(
+        LocalStore(folder), Settings(data_dir=folder, identity_key="of this test alone")
+    )
 
     def take(data: bytes) -> str:
         intake.prepare("default", data)

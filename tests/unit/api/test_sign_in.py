@@ -181,3 +181,33 @@ def test_pages_tell_that_the_database_is_away_without_asking_it(
     ):
         assert (answer.status_code, answer.mimetype) == (503, "text/html")
         assert "The database does not answer." in answer.text
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "/\r\n/evil.example",
+        "/a\\evil.example",
+        "https://evil.example",
+        "evil.example",
+        "",
+        "/\u00a0/evil.example",
+    ],
+)
+def test_no_link_makes_the_page_lead_elsewhere(api: Service, back: str) -> None:
+    answer = api.client.post("/sign-in", data={"key": key_of(api), "back": back}, headers=SAME)
+    language = api.client.get("/language/en", query_string={"back": back}, headers=SAME)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")
+    assert (language.status_code, language.headers["Location"]) == (303, "/")
+
+
+def test_the_page_leads_back_to_where_one_was(api: Service) -> None:
+    back = "/jobs?status=failed&metadata.ward=3%20B"
+    answer = api.client.post("/sign-in", data={"key": key_of(api), "back": back}, headers=SAME)
+
+    assert answer.headers["Location"] == back

@@ -260,7 +260,7 @@ def test_links_are_signed_by_a_key_that_stays(api: Service, tmp_path: Path) -> N
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     with service(tmp_path, upload_part_bytes=PART) as again:
         send(again.client, upload, DATA, 1)
-    with service(tmp_path, upload_part_bytes=PART, link_key="another") as other:
+    with service(tmp_path, upload_part_bytes=PART, link_key="of another service") as other:
         answer = other.client.put(link(upload, 1), data=piece(upload, DATA, 1))
         assert refused(answer) == (403, "link_invalid")
 

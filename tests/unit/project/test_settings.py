@@ -25,6 +25,8 @@ def test_settings_are_frozen() -> None:
     ("name", "value", "said"),
     [
         ("LUNGLINE_BATCH_SIZE", "none", "LUNGLINE_BATCH_SIZE"),
+        ("LUNGLINE_LINK_KEY", "fifteen letters", "LUNGLINE_LINK_KEY: must be 16 bytes"),
+        ("LUNGLINE_IDENTITY_KEY", "short", "LUNGLINE_IDENTITY_KEY: must be 16 bytes"),
         ("LUNGLINE_LEASE_SECONDS", "5", "LUNGLINE_LEASE_RENEWAL_SECONDS"),
         ("LUNGLINE_PRECISION", "f64", "LUNGLINE_PRECISION"),
         ("LUNGLINE_RETAIN_DAYS_OF", "{'ward': 30}", "LUNGLINE_RETAIN_DAYS_OF is not JSON"),
@@ -79,6 +81,13 @@ def test_secrets_come_from_files_and_the_environment_wins(
     assert made.s3_secret_key.get_secret_value() == "of the file"
     assert made.link_key.get_secret_value() == "of the environment"
     assert made.database_url == "sqlite:////srv/of-the-file.db"
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+@pytest.mark.parametrize("name", ["link_key", "identity_key", "s3_access_key", "s3_secret_key"])
+def test_an_empty_secret_is_none(monkeypatch: pytest.MonkeyPatch, name: str, blank: str) -> None:
+    monkeypatch.setenv(f"LUNGLINE_{name.upper()}", blank)
+    assert getattr(load_settings(), name) is None
 
 
 def test_no_error_about_a_setting_shows_its_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,13 +70,13 @@ def test_another_tenant_and_another_key_give_other_hashes(tmp_path: Path) -> Non
         take(tmp_path, film).study_hash,
         take(tmp_path, film, "ward").study_hash,
         take(tmp_path / "elsewhere", film).study_hash,
-        take(tmp_path, film, identity_key="set").study_hash,
+        take(tmp_path, film, identity_key="set on every machine").study_hash,
     }
 
     assert len(hashes) == 4
     assert take(tmp_path, film).study_hash in hashes
-    there = take(tmp_path / "there", film, identity_key="set").study_hash
-    assert there == take(tmp_path, film, identity_key="set").study_hash
+    there = take(tmp_path / "there", film, identity_key="set on every machine").study_hash
+    assert there == take(tmp_path, film, identity_key="set on every machine").study_hash
     assert not (tmp_path / "there" / KEY_FILE).exists()
 
 
@@ -110,3 +110,13 @@ def test_a_folder_that_takes_no_key_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match="LUNGLINE_IDENTITY_KEY"):
         take(tmp_path, films.dicom(1))
+
+
+@pytest.mark.parametrize("left", [b"", b"cut"])
+def test_a_key_that_was_cut_is_neither_used_nor_made_anew(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / KEY_FILE).write_bytes(left)
+
+    with pytest.raises(StoreUnavailable, match=r"identity\.key"):
+        take(tmp_path, films.dicom(1))
+
+    assert (tmp_path / KEY_FILE).read_bytes() == left

@@ -36,7 +36,9 @@ SYNTAXES = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.Explicit
 @pytest.fixture(scope="module")
 def intake(tmp_path_factory: pytest.TempPathFactory) -> FilmIntake:
     folder = tmp_path_factory.mktemp("intake")
-    return FilmIntake(LocalStore(folder), Settings(data_dir=folder, identity_key="of a test"))
+    return FilmIntake(
+        LocalStore(folder), Settings(data_dir=folder, identity_key="of this test alone")
+    )
 
 
 def taken(intake: FilmIntake, data: bytes) -> PreparedFilm:
@@ -290,7 +292,7 @@ def test_a_compressed_film_keeps_its_frame_and_its_syntax(intake: FilmIntake) ->
 
 def test_nothing_is_stored_of_what_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
-    intake = FilmIntake(store, Settings(data_dir=tmp_path, identity_key="of a test"))
+    intake = FilmIntake(store, Settings(data_dir=tmp_path, identity_key="of this test alone"))
     with pytest.raises(FilmRejected):
         intake.take("ward", films.text_named_jpg())
     assert list(store.keys("")) == []
