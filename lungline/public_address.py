@@ -37,13 +37,16 @@ _NOT_PUBLIC = tuple(
         (
             # They carry an IPv4 address, which a gateway would reach: RFC 6052, 8215, 3056, 4380.
             *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"),
-            "192.0.0.0/24",  # of protocols (RFC 6890); some Pythons take a part of it for public
+            # Some Pythons take them for public: of protocols (RFC 6890), relays of 6to4 (RFC 7526),
+            # of one site (RFC 3879), of documents (RFC 9637).
+            *("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20"),
         ),
     )
 )
+# One text for both, or whoever may name an address could find out which names there are inside.
 _REFUSED = (
-    "The address does not lead to the public internet. The service calls no private addresses "
-    "unless its operator allows them."
+    "The address's host cannot be resolved, or does not lead to the public internet. The service "
+    "calls no private addresses unless its operator allows them."
 )
 
 
@@ -91,10 +94,8 @@ def public_address(
         addresses = [ip_address(each.partition("%")[0]) for each in resolver(host, port)]
     except (OSError, ValueError):  # ValueError: a name that cannot be one
         addresses = []
-    if not addresses:
-        raise AddressRefused("The address's host cannot be resolved.")
     # All of them: one that is private shows that the name is not an ordinary one.
-    if not all(is_public(address, allowed) for address in addresses):
+    if not addresses or not all(is_public(address, allowed) for address in addresses):
         raise AddressRefused(_REFUSED)
     return str(addresses[0])
 

@@ -28,6 +28,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"),)
         *("240.0.0.1", "255.255.255.255", "::", "::1", "fe80::1", "fc00::1", "fd12::1", "ff02::1"),
         *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe"),
         *("2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:1:1::1", "64:ff9b:1::1", "2001:db8::1"),
+        *("fec0::1", "feff::1", "192.88.99.1", "::ffff:192.88.99.1", "3fff::1", "3fff:fff::1"),
     ],
 )
 def test_what_is_not_public_is_refused(address: str) -> None:
@@ -41,6 +42,23 @@ def test_what_is_not_public_is_refused(address: str) -> None:
 @pytest.mark.parametrize("address", [PUBLIC, "1.1.1.1", "2606:4700:4700::1111"])
 def test_what_is_public_is_called_as_it_was_resolved(address: str) -> None:
     assert public_address("hook.example", 443, resolver=lambda host, port: [address]) == address
+
+
+def test_the_answer_does_not_tell_which_names_exist_inside() -> None:
+    """Else whoever may name an address could try names one by one."""
+    inside = {"db.inside": ["10.0.0.1"], "both.inside": [PUBLIC, "10.0.0.1"]}
+
+    def resolver(host: str, port: int) -> list[str]:
+        if host not in inside:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return inside[host]
+
+    told = set()
+    for host in (*inside, "nobody.inside", "a" * 64):
+        with pytest.raises(AddressRefused) as refused:
+            check_url(f"https://{host}/", resolver=resolver)
+        told.add((refused.value.code, refused.value.message))
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(
