@@ -13,8 +13,11 @@ from storage.intake.limits import FilmLimits
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
 _SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_SOS, _EOI, _COM = 0xDA, 0xD9, 0xFE
-_APP0, _APP1, _APP14, _APP15 = 0xE0, 0xE1, 0xEE, 0xEF
+_SOS, _EOI = 0xDA, 0xD9
+_DHT, _DAC, _DQT, _DNL, _DRI = 0xC4, 0xCC, 0xDB, 0xDC, 0xDD
+_PICTURE = _SOF | {_DHT, _DAC, _DQT, _DNL, _DRI, _SOS}
+"""ITU-T T.81, table B.1: all that a decoder needs. Others, reserved ones too, it passes over."""
+_APP0, _APP1, _APP14 = 0xE0, 0xE1, 0xEE
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")
 """A marker that has a payload, or the end: no stuffing, fill byte, restart or second start."""
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -24,13 +27,15 @@ MOST_SEGMENTS = 4096
 MOST_SCANS = 64
 """A progressive film has about ten. Each costs who decodes it a pass over all pixels."""
 
+_MOST = {_DNL: 2, _DRI: 2}
+"""Bytes of one number: what stands behind it is nothing of the picture."""
 _JFIF, _JFIF_HEAD = b"JFIF\x00", 12
 _ADOBE, _ADOBE_BODY = b"Adobe", 12
 """ITU-T T.872, 6.5.3: five letters, version, two flags words, the colour transform."""
 
 
 def clean_jpeg(data: bytes, limits: FilmLimits) -> Cleaned:
-    """Drop comments, thumbnails, profiles and all EXIF but the orientation.
+    """Drop all segments that do not make the picture, and all EXIF but the orientation.
 
     A file that was cut behind its frame header passes: its reading fails, with `truncated`.
 
@@ -50,8 +55,8 @@ def clean_jpeg(data: bytes, limits: FilmLimits) -> Cleaned:
             orientation = orientation_of(payload[len(EXIF_MARK) :])
         elif marker == _APP14 and payload.startswith(_ADOBE):
             pieces.append(_segment(marker, payload[:_ADOBE_BODY]))
-        elif not _APP0 <= marker <= _APP15 and marker != _COM:
-            pieces += [_segment(marker, payload), scan]
+        elif marker in _PICTURE:
+            pieces += [_segment(marker, payload[: _MOST.get(marker)]), scan]
         if marker in _SOF:
             shapes.add(payload[1:5])
         scans += marker == _SOS

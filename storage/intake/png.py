@@ -13,10 +13,10 @@ from storage.intake.limits import FilmLimits
 from storage.intake.sniff import PNG_MAGIC
 
 _HEADER_BYTES = 13
-_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""PNG (third edition), 11.2 and 11.3.1: all that decides the pixels. Texts, times, profiles,
-animations and private chunks are dropped."""
-
+_COLOUR_BYTES = 3
+_MOST = {b"IHDR": _HEADER_BYTES, b"PLTE": 256 * _COLOUR_BYTES, b"tRNS": 256, b"IEND": 0}
+"""PNG (third edition), 11.2 and 11.3.1: what decides the pixels besides the picture's data, and the
+most bytes of each. Texts, times, profiles, animations and private chunks are dropped."""
 
 MOST_CHUNKS = 1 << 16
 """The largest film in the chunks of 8,192 bytes that libpng writes has 8,000."""
@@ -28,15 +28,19 @@ def clean_png(data: bytes, limits: FilmLimits) -> Cleaned:
     A file that was cut behind its header passes: its reading fails, with `truncated`.
 
     Raises:
-        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense, or
-            for more chunks than a film has; `too_many_pixels`.
+        FilmRejected: `truncated` or `undecodable` for a header that is cut or makes no sense, for
+            chunks longer or more of them than a film has; `too_many_pixels`.
     """
     width, height = _shape(data)
     limits.check_shape(width, height)
     pieces: list[bytes | memoryview] = [PNG_MAGIC]
-    orientation = None
+    orientation, once = None, set(_MOST)
     for name, body, whole in _chunks(data):
-        if name in _PICTURE:
+        if name in once:
+            _check(name, body)
+            once.remove(name)
+            pieces.append(whole)
+        elif name == b"IDAT":
             pieces.append(whole)
         elif name == b"eXIf" and orientation is None:
             orientation = orientation_of(bytes(body).removeprefix(EXIF_MARK))
@@ -52,6 +56,12 @@ def _shape(data: bytes) -> tuple[int, int]:
     if name != b"IHDR" or length != _HEADER_BYTES:
         raise FilmRejected("undecodable", "The PNG does not begin with its header.")
     return width, height
+
+
+def _check(name: bytes, body: memoryview) -> None:
+    """Refuse a chunk that holds more than what it is for."""
+    if len(body) > _MOST[name] or (name == b"PLTE" and len(body) % _COLOUR_BYTES):
+        raise FilmRejected("undecodable", f"The PNG's {name.decode()} chunk has {len(body)} bytes.")
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:

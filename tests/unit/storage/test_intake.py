@@ -206,6 +206,45 @@ def test_texts_and_what_stands_behind_the_end_go_and_the_orientation_stays(
     assert taken(intake, stored).data == stored, "cleaned again it is the same"
 
 
+SKIPPED_BY_DECODERS = (0x01, 0x02, 0xBF, 0xC8, 0xDE, 0xDF, *range(0xF0, 0xFE))
+
+
+@pytest.mark.parametrize("marker", [*SKIPPED_BY_DECODERS, 0xDC], ids=hex)
+def test_a_segment_that_no_picture_needs_hides_no_text(marker: int, intake: FilmIntake) -> None:
+    data = films.jpeg_with_segments((marker, b"\0\0" + MARK.encode()))
+    stored = taken(intake, data).data
+    assert MARK.encode() not in stored
+    decoded = [cv2.imdecode(np.frombuffer(each, np.uint8), -1) for each in (films.jpeg(), stored)]
+    np.testing.assert_array_equal(*decoded)
+
+
+@pytest.mark.parametrize(
+    ("name", "body"),
+    [
+        (b"PLTE", MARK.encode() * 60),
+        (b"PLTE", b"four"),
+        (b"tRNS", MARK.encode() * 60),
+        (b"IEND", MARK.encode()),
+    ],
+)
+def test_a_chunk_that_holds_more_than_it_should_is_refused(
+    name: bytes, body: bytes, intake: FilmIntake
+) -> None:
+    plain = films.png8()
+    data = plain[:-12] + films.png_chunk(name, body)
+    with pytest.raises(FilmRejected, match=name.decode()) as caught:
+        taken(intake, data)
+    assert caught.value.code == "undecodable"
+
+
+@pytest.mark.parametrize("name", [b"IHDR", b"PLTE", b"tRNS"])
+def test_of_chunks_that_come_once_no_second_is_stored(name: bytes, intake: FilmIntake) -> None:
+    twice = films.png_chunk(name, bytes(3)) + films.png_chunk(name, MARK.encode()[:15])
+    plain = films.png8()
+    stored = taken(intake, plain[:-12] + twice + plain[-12:]).data
+    assert MARK.encode()[:15] not in stored
+
+
 @pytest.mark.parametrize(
     "data", [films.jpeg(7), films.png8(7), films.png16(7)], ids=["jpeg", "png", "png16"]
 )
