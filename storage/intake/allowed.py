@@ -41,7 +41,7 @@ _UNITS = "OD, HU, US, MGML, Z_EFF, ED, EDW"
 SOP_CLASS, SOP_INSTANCE, STUDY, SERIES = 0x00080016, 0x00080018, 0x0020000D, 0x0020000E
 PATIENT, ISSUER = 0x00100020, 0x00100021
 PHOTOMETRIC, FRAMES, ROWS, COLUMNS = 0x00280004, 0x00280008, 0x00280010, 0x00280011
-SIGNED, PIXELS = 0x00280103, 0x7FE00010
+SAMPLES, BITS, SIGNED, PIXELS = 0x00280002, 0x00280100, 0x00280103, 0x7FE00010
 TABLES = frozenset({0x00283000, 0x00283010})
 """Modality LUT Sequence, VOI LUT Sequence."""
 
@@ -56,7 +56,7 @@ ALLOWED: dict[int, tuple[bytes, Rule]] = {
     0x00200020: (b"CS", terms(2, _DIRECTIONS)),  # Patient Orientation
     0x00200060: (b"CS", term("L, R, B, U")),  # Laterality
     0x00200062: (b"CS", term("L, R, B, U")),  # Image Laterality
-    0x00280002: (b"US", binary(2, 1)),  # Samples per Pixel
+    SAMPLES: (b"US", binary(2, 1)),
     PHOTOMETRIC: (b"CS", term(_PHOTOMETRIC)),
     0x00280006: (b"US", binary(2, 1)),  # Planar Configuration
     FRAMES: (b"IS", decimals(1)),
@@ -64,7 +64,7 @@ ALLOWED: dict[int, tuple[bytes, Rule]] = {
     COLUMNS: (b"US", binary(2, 1)),
     0x00280030: (b"DS", decimals(2)),  # Pixel Spacing
     0x00280034: (b"IS", decimals(2)),  # Pixel Aspect Ratio
-    0x00280100: (b"US", binary(2, 1)),  # Bits Allocated
+    BITS: (b"US", binary(2, 1)),  # Allocated
     0x00280101: (b"US", binary(2, 1)),  # Bits Stored
     0x00280102: (b"US", binary(2, 1)),  # High Bit
     SIGNED: (b"US", binary(2, 1)),  # Pixel Representation

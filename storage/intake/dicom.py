@@ -1,4 +1,4 @@
-"""DICOM: a new file is made of the elements that are allowed; pixel data are copied byte for byte.
+"""DICOM: a new file is made of the elements that are allowed; the picture is copied byte for byte.
 
 Nothing else of the old file enters the new one: neither the preamble, nor the header, nor any UID.
 The same film gives the same bytes, whatever the patient is called.
@@ -7,12 +7,13 @@ The same film gives the same bytes, whatever the patient is called.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lungline.errors import FilmRejected
 from storage.intake.allowed import (
     ALLOWED,
     ALLOWED_IN_TABLE,
+    BITS,
     COLUMNS,
     FRAMES,
     ISSUER,
@@ -20,6 +21,7 @@ from storage.intake.allowed import (
     PHOTOMETRIC,
     PIXELS,
     ROWS,
+    SAMPLES,
     SIGNED,
     SOP_CLASS,
     STATED,
@@ -28,7 +30,7 @@ from storage.intake.allowed import (
 )
 from storage.intake.cleaned import Cleaned
 from storage.intake.dicom_file import write_file
-from storage.intake.dicom_header import IMPLICIT, open_dataset
+from storage.intake.dicom_header import IMPLICIT, NATIVE, open_dataset
 from storage.intake.elements import (
     ITEM,
     Element,
@@ -43,6 +45,8 @@ from storage.intake.limits import FilmLimits
 from storage.intake.rules import SECONDARY_CAPTURE, Rule
 
 _MOST_TABLES = 16
+_MOST_SAMPLES, _MOST_BITS = 4, 64
+"""Of a pixel, and of a sample, whatever a header claims: the standard knows no more."""
 _IDENTIFYING = frozenset({STUDY, PATIENT, ISSUER})
 _WORDS = (b"US", b"SS")
 _SAME_WIDTH = {b"US": _WORDS, b"SS": _WORDS, b"??": _WORDS, b"OW": (b"OW", *_WORDS), b"OV": ()}
@@ -74,6 +78,8 @@ def clean_dicom(data: bytes, limits: FilmLimits) -> Cleaned:
     try:
         found = _read(reader)
         width, height = _check(found, source, limits)
+        if syntax in NATIVE:
+            found[PIXELS] = _native(found, source, width * height)
         values = _values(found.values(), ALLOWED, signed=_number(found, SIGNED, source) == 1)
         elements = _elements(reader, found, values, target)
     except Truncated as error:
@@ -119,6 +125,20 @@ def _check(found: Mapping[int, Element], source: Encoding, limits: FilmLimits) -
             "unsupported_photometric", "The file's colour model is not one of the standard's."
         )
     return width, height
+
+
+def _native(found: Mapping[int, Element], source: Encoding, pixels: int) -> Element:
+    """Pixel data that are not compressed, without what stands behind the picture that they are.
+
+    A deflated data set could hold a thousand times of what was sent there.
+    """
+    whole = found[PIXELS]
+    if whole.undefined:
+        raise FilmRejected("undecodable", "The pixel data are not encoded as the header says.")
+    samples = min(_number(found, SAMPLES, source) or 1, _MOST_SAMPLES)
+    bits = min(_number(found, BITS, source) or _MOST_BITS, _MOST_BITS)
+    words = -(-pixels * samples * bits // 16)  # a value has an even length
+    return replace(whole, value=whole.value[: 2 * words])
 
 
 def _number(found: Mapping[int, Element], tag: int, source: Encoding) -> int:

@@ -11,6 +11,8 @@ from storage.intake.sniff import DICOM_MAGIC, DICOM_PREAMBLE, has_preamble
 
 EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 DEFLATED, BIG = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.2"
+NATIVE = frozenset({EXPLICIT, IMPLICIT, BIG})
+"""Those whose pixels lie there as they are."""
 _COMPRESSED = re.compile(r"1\.2\.840\.10008\.1\.2(\.4\.\d{1,3}|\.5|\.1\.98)")
 _SYNTAX = b"\x10\x00"
 _MOST_META = 256

@@ -329,6 +329,38 @@ def test_a_compressed_film_keeps_its_frame_and_its_syntax(intake: FilmIntake) ->
     assert dataset.PixelData == pydicom.dcmread(BytesIO(data)).PixelData
 
 
+@pytest.mark.parametrize("syntax", [*SYNTAXES, uid.DeflatedExplicitVRLittleEndian])
+@pytest.mark.parametrize("bits", [8, 12])
+def test_what_stands_behind_a_picture_is_not_stored(
+    syntax: str, bits: int, intake: FilmIntake
+) -> None:
+    plain = films.dicom(10, 95, 81, bits=bits, syntax=syntax)
+    pixels = pydicom.dcmread(BytesIO(plain)).PixelData
+    padded = pixels + bytes(2 << 20) + MARK.encode().ljust(1 << 10)
+    long = films.dicom(10, 95, 81, bits=bits, syntax=syntax, PixelData=padded)
+    stored = taken(intake, long).data
+    assert stored == taken(intake, plain).data
+    assert taken(intake, stored).data == stored, "cleaned again it is the same"
+
+
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "BitsAllocated"])
+@pytest.mark.parametrize("claim", [None, 65_535])
+def test_no_claim_makes_room_for_more_than_pixels_can_have(
+    keyword: str, claim: int | None, intake: FilmIntake
+) -> None:
+    syntax = uid.DeflatedExplicitVRLittleEndian
+    data = films.dicom(11, 8, 8, syntax=syntax, PixelData=bytes(8 << 20), **{keyword: claim})
+    assert taken(intake, data).film.size < 4096
+
+
+def test_pixels_that_are_encoded_otherwise_than_the_header_says(intake: FilmIntake) -> None:
+    data = films.dicom(12, bits=8, syntax=uid.JPEGBaseline8Bit)
+    wrong = data.replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.1\0\0\0")
+    with pytest.raises(FilmRejected) as caught:
+        taken(intake, wrong)
+    assert caught.value.code == "undecodable"
+
+
 def test_nothing_is_stored_of_what_is_refused(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     intake = FilmIntake(store, Settings(data_dir=tmp_path, identity_key="of this test alone"))
