@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import lungline
 from api.access import check_declared, register_access
 from api.audit import register_audit
+from api.bodies import register_bodies
 from api.compression import register_compression
 from api.context import EXTENSION
 from api.cors import register_cors
@@ -98,6 +99,7 @@ def create_app(settings: Settings, parts: Parts | None = None) -> APIFlask:
     register_guard(app, settings)
     register_cors(app, settings)
     register_access(app, settings)
+    register_bodies(app)
     register_audit(app)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)

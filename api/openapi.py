@@ -22,6 +22,7 @@ from lungline.errors import (
     KeysNeeded,
     LunglineError,
     ScopeMissing,
+    TooLarge,
     TooManyRequests,
 )
 
@@ -216,6 +217,7 @@ KEY_SCHEME = {
     "several, one of them is enough. A service that binds loopback may run without keys.",
 }
 _EVERYWHERE = problems(HostNotAllowed, LunglineError, DatabaseUnavailable)
+(_TOO_LARGE,) = problems(TooLarge).values()
 _WITHOUT_KEYS = problems(KeysNeeded)
 _WITH_KEY = problems(KeyMissing, KeyInvalid, KeyExpired, ScopeMissing, KeysNeeded, TooManyRequests)
 
@@ -261,6 +263,8 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
 
 
 def _complete_operation(operation: dict[str, Any], *, data: bool) -> None:
+    if "requestBody" in operation:
+        operation["responses"].setdefault("413", deepcopy(_TOO_LARGE))
     for number, answer in _EVERYWHERE.items():
         status = str(number)
         if data or status != "503":

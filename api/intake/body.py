@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from lungline.errors import BodyCutOff, LunglineError, TooLarge
 
 CHUNK = 64 * 1024
+FEWER_FILMS = "Send fewer films in one request."
 PEEK = 16
 """Bytes that tell a zip archive from a film."""
 _DISCARD_BYTES = 32 * 1024 * 1024
@@ -25,13 +26,16 @@ class Body(io.RawIOBase):
     length is compared here: half an archive must never become a job.
     """
 
-    def __init__(self, stream: BinaryIO, declared: int | None, limit: int) -> None:
+    def __init__(
+        self, stream: BinaryIO, declared: int | None, limit: int, advice: str = FEWER_FILMS
+    ) -> None:
         """Prepare to read.
 
         Args:
             stream: The server's input.
             declared: `Content-Length`; None for a chunked body.
             limit: Most bytes taken.
+            advice: What a client can do about one that is larger.
 
         Raises:
             TooLarge: The declared length is above the limit.
@@ -39,10 +43,11 @@ class Body(io.RawIOBase):
         self._stream = stream
         self._declared = declared
         self._limit = limit
+        self._advice = advice
         self.received = 0
         self.ended = declared == 0
         if declared is not None and declared > limit:
-            raise too_large(limit)
+            raise self._too_large()
 
     def readable(self) -> bool:
         """Say that it can be read."""
@@ -62,7 +67,7 @@ class Body(io.RawIOBase):
         if not data:
             self._end()
         elif self.received > self._limit:
-            raise too_large(self._limit)
+            raise self._too_large()
         buffer[: len(data)] = data
         return len(data)
 
@@ -94,12 +99,8 @@ class Body(io.RawIOBase):
                 "Send it again."
             )
 
-
-def too_large(limit: int) -> TooLarge:
-    """The error of a body above `limit` bytes."""
-    return TooLarge(
-        f"The body has more than {limit:,} bytes, the limit. Send fewer films in one request."
-    )
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"The body has more than {self._limit:,} bytes, the limit. {self._advice}")
 
 
 def open_body(request: Request, limit: int) -> tuple[Body, io.BufferedReader]:

@@ -13,6 +13,7 @@ from flask import request
 
 from api.access import needs
 from api.audit import audited, not_audited
+from api.bodies import streams_body
 from api.bundle_zip import BundleZip, copied
 from api.context import parts
 from api.documented import problems
@@ -115,6 +116,7 @@ def get_model(key: str) -> Answer:
 
 @models.post("/models")
 @needs(Scope.ADMIN)
+@streams_body
 @audited(Action.MODEL_ADDED)
 @models.output(
     ModelDetail, status_code=201, description="Jobs can name it; or could already (200)."

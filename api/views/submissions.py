@@ -11,6 +11,7 @@ from flask import Response, request
 from api import schemas
 from api.access import needs
 from api.audit import audit_target, audited
+from api.bodies import streams_body
 from api.conditional import Answer
 from api.context import parts, tenant
 from api.documented import problems
@@ -87,6 +88,7 @@ _ERRORS = problems(
 
 @submissions.post("/jobs")
 @needs(Scope.SUBMIT)
+@streams_body
 @audited(Action.JOB_SUBMITTED)
 @submissions.output(
     schemas.Job,

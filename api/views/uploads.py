@@ -9,6 +9,7 @@ from flask import Response, request
 
 from api.access import needs, open_to_all
 from api.audit import audited
+from api.bodies import streams_body
 from api.conditional import Answer
 from api.context import checked_job_cursor, checked_upload_id, parts, tenant
 from api.documented import problems
@@ -146,6 +147,7 @@ def list_part_links(upload_id: str, query: dict[str, Any]) -> Answer:
 
 @uploads.put("/uploads/<upload_id>/parts/<int:number>")
 @open_to_all
+@streams_body
 @uploads.output({}, status_code=204)
 @uploads.doc(
     operation_id="putPart",
@@ -177,6 +179,7 @@ def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
 
 @uploads.put("/uploads/<upload_id>/content")
 @needs(Scope.SUBMIT)
+@streams_body
 @uploads.output(schemas.Upload)
 @uploads.doc(
     operation_id="putUploadContent",

@@ -173,6 +173,26 @@ def test_an_early_refusal_reaches_a_client_that_is_still_sending(server: Server)
     assert server.http.get("/healthz").status_code == 200
 
 
+@pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/sign-in", "application/x-www-form-urlencoded"), ("/v1/uploads", "application/json")],
+)
+def test_a_small_body_that_goes_on_gets_its_answer_and_fills_no_memory(
+    path: str, content_type: str, server: Server
+) -> None:
+    before = server.peak_bytes()
+
+    def endless() -> Iterator[bytes]:
+        yield b"key="
+        for _ in range(100):
+            yield bytes(MIB)
+
+    answer = server.http.post(path, content=endless(), headers={"Content-Type": content_type})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert server.peak_bytes() - before < 20 * MIB
+
+
 def submit_zip(server: Server, size: int) -> httpx.Response:
     def content() -> Iterator[bytes]:
         yield b"PK\x03\x04"
