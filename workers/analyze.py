@@ -11,6 +11,8 @@ from lungline.telemetry import get_logger, log_context
 from storage.claims import Batch
 from workers.analyzers import BundleAbsent, BundleUnusable
 from workers.fetching import fetch_bundle
+from workers.hopeless import end_if_it_fails
+from workers.lease import Lease
 from workers.parts import Parts
 from workers.reading import read_films
 from workers.stored_films import FilmDamaged
@@ -37,8 +39,9 @@ def read_batch(parts: Parts) -> int:
     if batch is None:
         return 0
     with log_context(lease_id=batch.lease_id):
-        parts.helpers.submit(send_permit, parts, batch.queued_left).add_done_callback(_log_error)
-        _work(parts, batch)
+        with end_if_it_fails():
+            lease = _begin(parts, batch)
+        _work(parts, batch, lease)
     return len(batch.items)
 
 
@@ -73,21 +76,25 @@ def _claim(parts: Parts) -> Batch | None:
     )
 
 
-def _work(parts: Parts, batch: Batch) -> None:
-    """Read a batch, and have it written.
+def _begin(parts: Parts, batch: Batch) -> Lease:
+    """Let others know that more films wait, and keep the lease.
 
     A film that is read alone is held alone: its process may die of it, and what else that process
     held would be taken for guilty too.
     """
-    renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
-    alone = batch.items[0].alone
-    if alone:
+    parts.helpers.submit(send_permit, parts, batch.queued_left).add_done_callback(_log_error)
+    if batch.items[0].alone:
         parts.writer.wait()
-    lease = parts.leases.keep(renew)
+    renew = partial(parts.repository.claims.renew, batch.lease_id, parts.settings.lease_seconds)
+    return parts.leases.keep(renew)
+
+
+def _work(parts: Parts, batch: Batch, lease: Lease) -> None:
+    """Read a batch, and have it written."""
     try:
         read = read_films(parts, batch)
         parts.writer.submit(partial(write_batch, parts, batch, lease, read))
-        if alone:
+        if batch.items[0].alone:
             parts.writer.wait()
     except PartUnavailable as error:
         lease.stop()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 
 from lungline.errors import PartUnavailable
+from workers.hopeless import end_if_it_fails
 
 
 class Writer:
@@ -32,7 +34,8 @@ class Writer:
         """Write in the background, as soon as what was submitted before is written.
 
         Args:
-            write: Writes, and returns the part that failed, if one did.
+            write: Writes, and returns the part that failed, if one did. When it raises instead,
+                nobody has given the batch back, and this process ends.
         """
         self.wait()
         self._hold.__enter__()  # until it is written, so in the caller already
@@ -44,9 +47,13 @@ class Writer:
         Raises:
             TimeoutError: It was not written in time.
         """
-        if self._pending is not None:
-            self._pending.result(seconds)
-            self._pending = None
+        if self._pending is None:
+            return
+        if not wait_for([self._pending], seconds).done:
+            raise TimeoutError
+        # Told once: an error that stayed would fail every batch from then on.
+        pending, self._pending = self._pending, None
+        pending.result()
 
     def take_failure(self) -> PartUnavailable | None:
         """The part that failed in the last write, if one did; told once."""
@@ -59,6 +66,7 @@ class Writer:
 
     def _write(self, write: Callable[[], PartUnavailable | None]) -> None:
         try:
-            self._failure = write()
+            with end_if_it_fails():
+                self._failure = write()
         finally:
             self._hold.__exit__(None, None, None)

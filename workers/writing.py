@@ -7,6 +7,7 @@ import time
 from lungline.errors import DatabaseUnavailable, PartUnavailable
 from lungline.telemetry import get_logger
 from storage.claims import Batch, Outcome
+from workers.hopeless import end_if_it_fails
 from workers.lease import Lease
 from workers.outcomes import pictures
 from workers.parts import Parts
@@ -46,12 +47,13 @@ def write_batch(
 
 def hand_back(parts: Parts, batch: Batch) -> None:
     """Put the films back without counting an attempt: no film is at fault."""
-    try:
-        count = parts.repository.claims.hand_back(batch.lease_id)
-    except DatabaseUnavailable as error:
-        log.warning("batch not handed back; its lease will expire", code=error.code)
-    else:
-        log.info("batch handed back", films=count)
+    with end_if_it_fails():
+        try:
+            count = parts.repository.claims.hand_back(batch.lease_id)
+        except DatabaseUnavailable as error:
+            log.warning("batch not handed back; its lease will expire", code=error.code)
+        else:
+            log.info("batch handed back", films=count)
 
 
 def give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
@@ -59,11 +61,12 @@ def give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
 
     Its films are read alone from now on, and a failure alone counts as an attempt.
     """
-    log.error(event, exc_info=exc_info)
-    try:
-        parts.repository.claims.hand_back_worker(parts.worker_id)
-    except DatabaseUnavailable as error:
-        log.warning("batch not handed back; its lease will expire", code=error.code)
+    with end_if_it_fails():
+        log.error(event, exc_info=exc_info)
+        try:
+            parts.repository.claims.hand_back_worker(parts.worker_id)
+        except DatabaseUnavailable as error:
+            log.warning("batch not handed back; its lease will expire", code=error.code)
 
 
 def _store(parts: Parts, batch: Batch, lease: Lease, read: BatchRead) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from tests.unit.workers.doubles import NullReader
 from workers import backoff, stored_films
 from workers.analyze import fair_share, read_batch
 from workers.analyzers import BundleUnusable
+from workers.hopeless import HOPELESS
 from workers.parts import Parts
 
 
@@ -258,6 +260,48 @@ def test_a_database_that_is_away_for_a_moment_does_not_cost_the_batch(
     drain(parts)
 
     assert desk.job(job).status is JobStatus.SUCCEEDED
+
+
+def test_a_batch_that_can_be_neither_written_nor_given_back_ends_the_process_alone(
+    make, monkeypatch: pytest.MonkeyPatch
+):
+    parts, desk = make()
+    job = desk.submit(many(4))
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+
+    def fail(*arguments: object, **options: object) -> int:
+        raise MemoryError("on purpose")
+
+    with monkeypatch.context() as trouble:
+        for name in ("finish", "hand_back_worker"):
+            trouble.setattr(parts.repository.claims, name, fail)
+        spend(parts)
+    assert ended == [HOPELESS]
+
+    desk.repository.claims.hand_back_worker(parts.worker_id)  # as its successor does
+    drain(parts)
+    assert desk.job(job).status is JobStatus.SUCCEEDED
+
+
+def test_a_batch_that_cannot_even_be_begun_ends_the_process(make, monkeypatch: pytest.MonkeyPatch):
+    parts, desk = make()
+    desk.submit(many(1))
+
+    class Ended(BaseException):
+        pass
+
+    def end(status: int) -> None:
+        raise Ended(status)
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(os, "_exit", end)
+    monkeypatch.setattr(parts.helpers, "submit", fail)
+
+    with pytest.raises(Ended, match=str(HOPELESS)):
+        read_batch(parts)
 
 
 def test_a_database_that_is_away_makes_the_worker_wait(make, monkeypatch: pytest.MonkeyPatch):

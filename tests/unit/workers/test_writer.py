@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import nullcontext
 
@@ -7,6 +8,7 @@ import pytest
 
 from lungline.errors import StoreUnavailable
 from workers.crew import Crew, Hold
+from workers.hopeless import HOPELESS
 from workers.writer import Writer
 
 
@@ -72,3 +74,42 @@ def test_waiting_can_be_limited():
 
     may_end.set()
     writer.close()
+
+
+def test_a_write_that_raises_ends_the_process_and_is_not_told_again(monkeypatch):
+    ended: list[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    writer, written = Writer(nullcontext()), []
+
+    def fail() -> None:
+        raise MemoryError("on purpose")
+
+    writer.submit(fail)
+    writer.wait()
+    assert ended == [HOPELESS]
+
+    writer.submit(lambda: written.append(1))
+    writer.wait()
+    assert written == [1]
+    assert ended == [HOPELESS]
+    writer.close()
+
+
+def test_an_error_of_the_thread_is_raised_once():
+    writer, written = Writer(_RaisesAtTheEnd()), []
+
+    writer.submit(lambda: None)
+    with pytest.raises(RuntimeError):
+        writer.wait()
+
+    writer.wait()
+    writer.submit(lambda: written.append(1))
+    with pytest.raises(RuntimeError):
+        writer.wait()
+    assert written == [1]
+    writer.close()
+
+
+class _RaisesAtTheEnd(nullcontext[None]):
+    def __exit__(self, *error: object) -> None:
+        raise RuntimeError("on purpose")
