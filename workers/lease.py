@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -42,8 +43,8 @@ class Lease:
     def renew(self) -> None:
         """Renew once, unless it is lost or no longer kept.
 
-        A database that does not answer is asked again at the next tick; a lease holds for three of
-        them.
+        A renewal that fails, for whatever reason, is tried again at the next tick; a lease holds
+        for three of them.
         """
         with self._renewing:
             if self.lost or not self._kept:
@@ -52,6 +53,8 @@ class Lease:
                 self.lost = not self._renew()
             except PartUnavailable as error:
                 log.warning("lease renewal failed", code=error.code)
+            except Exception:
+                log.exception("lease renewal failed")
             if self.lost:
                 log.warning("lease lost")
 
@@ -104,10 +107,11 @@ class LeaseKeeper:
         """
         lease = Lease(renew, self._forget)
         with self._lock:
-            self._leases.add(lease)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._run, name="leases", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._leases.add(lease)
         return lease
 
     def close(self) -> None:
@@ -122,12 +126,17 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         while not self._closed.wait(self._every):
-            with self._lock:
-                leases = list(self._leases)
-            # What was taken a moment ago is mostly given back before it needs to be renewed.
-            begun_by = time.monotonic() - self._every / 2
-            if leases and self._parent is not None and os.getppid() != self._parent:
-                os._exit(ORPHANED)
-            for lease in leases:
-                if lease.began < begun_by:
+            with suppress(Exception):  # where there is no memory; there may be some at the next
+                self._tick()
+
+    def _tick(self) -> None:
+        with self._lock:
+            leases = list(self._leases)
+        # What was taken a moment ago is mostly given back before it needs to be renewed.
+        begun_by = time.monotonic() - self._every / 2
+        if leases and self._parent is not None and os.getppid() != self._parent:
+            os._exit(ORPHANED)
+        for lease in leases:
+            if lease.began < begun_by:
+                with suppress(Exception):  # it has told of it, unless that is what fails
                     lease.renew()

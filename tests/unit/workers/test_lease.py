@@ -3,10 +3,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from lungline.errors import DatabaseUnavailable
+from workers import lease as lease_module
 from workers.lease import ORPHANED, LeaseKeeper
 
 
@@ -95,6 +97,65 @@ def test_a_database_that_is_away_for_a_moment_does_not_end_the_renewal(keeper: L
         assert renewed.wait(60)
 
     assert not lease.lost
+
+
+def test_an_unexpected_error_ends_neither_the_renewal_nor_that_of_others(keeper: LeaseKeeper):
+    renewed, other, later = threading.Event(), threading.Event(), threading.Event()
+    calls: list[int] = []
+
+    def renew() -> bool:
+        calls.append(1)
+        if len(calls) < 3:
+            raise MemoryError("on purpose")
+        renewed.set()
+        return True
+
+    with keeper.keep(renew) as lease, keeper.keep(lambda: other.set() or True):
+        assert renewed.wait(10)
+        assert other.wait(10)
+    with keeper.keep(lambda: later.set() or True):
+        assert later.wait(10)
+
+    assert not lease.lost
+
+
+def test_renewal_goes_on_when_even_the_log_fails(
+    keeper: LeaseKeeper, monkeypatch: pytest.MonkeyPatch
+):
+    calls: list[int] = []
+    renewed = threading.Event()
+
+    def fail(*arguments: object, **options: object) -> None:
+        calls.append(1)
+        raise MemoryError("on purpose")
+
+    def renew() -> bool:
+        if not calls:
+            fail()
+        renewed.set()
+        return True
+
+    monkeypatch.setattr(lease_module, "log", SimpleNamespace(exception=fail))
+
+    with keeper.keep(renew):
+        assert renewed.wait(10)
+    assert len(calls) == 2
+
+
+def test_a_thread_that_could_not_start_is_started_with_the_next_lease(
+    keeper: LeaseKeeper, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            keeper.keep(lambda: True)
+
+    renewed = threading.Event()
+    with keeper.keep(lambda: renewed.set() or True):
+        assert renewed.wait(10)
 
 
 def test_a_child_whose_parent_is_gone_exits():
