@@ -13,7 +13,7 @@ from threading import Lock
 
 from sqlalchemy import Connection, select, update
 
-from lungline.errors import DatabaseUnavailable, PartUnavailable
+from lungline.errors import DatabaseUnavailable, LunglineError
 from storage.database import Database
 from storage.models import PartFailureRow
 from storage.upserts import insert_missing
@@ -32,8 +32,11 @@ class PartFailures:
         self._unwritten: Counter[str] = Counter()
         self._tried_at = -WRITE_SECONDS
 
-    def count(self, error: PartUnavailable) -> None:
-        """Count one, under its code; it is not written yet."""
+    def count(self, error: LunglineError) -> None:
+        """Count one, under its code; it is not written yet.
+
+        What failed for another reason than a part has the code `internal_error`.
+        """
         with self._lock:
             self._unwritten[error.code] += 1
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from lungline.retention import RetentionRules, retention_of
 from lungline.settings import Settings
 from lungline.telemetry import get_logger
 from storage.retention import ARCHIVES_AT_ONCE, FILMS_AT_ONCE, Kind, Step
 from workers.parts import Parts
+from workers.steps import take
 
 log = get_logger(__name__)
 
@@ -29,30 +31,37 @@ def retain(parts: Parts) -> dict[str, int]:
     Returns:
         How many of each kind went, as `retention_<kind>`.
     """
-    removed: Counter[Kind] = Counter()
+    removed: Counter[str] = Counter()
+    retention = parts.repository.retention
     try:
-        for tenant in parts.repository.retention.tenants() if _any(parts.settings) else ():
-            _tenant(parts, tenant, retention_of(parts.settings, tenant), removed)
-        films = parts.repository.retention.films
-        removed[Kind.FILMS] += _in_chunks(lambda: films(parts.store), FILMS_AT_ONCE)
+        for tenant in retention.tenants() if _any(parts.settings) else ():
+            for kind, step in _steps(parts, tenant, retention_of(parts.settings, tenant)).items():
+                removed.update(take(parts, {kind: step}))
+        films = partial(retention.films, parts.store)
+        removed.update(take(parts, {Kind.FILMS: lambda: _in_chunks(films, FILMS_AT_ONCE)}))
     finally:
         if counts := {str(kind): count for kind, count in removed.items() if count}:
             log.info("removed by retention", **counts)
     return {f"retention_{kind}": removed[kind] for kind in Kind}
 
 
-def _tenant(parts: Parts, tenant: str, rules: RetentionRules, removed: Counter[Kind]) -> None:
+def _steps(parts: Parts, tenant: str, rules: RetentionRules) -> dict[str, Callable[[], int]]:
+    """What is done for one tenant, by the kind that goes."""
     retention, store = parts.repository.retention, parts.store
+    steps: dict[str, Callable[[], int]] = {}
     if (days := rules.results) is not None:
-        removed[Kind.JOBS] += _in_chunks(lambda: retention.jobs(tenant, days, CHUNK), CHUNK)
+        jobs = partial(retention.jobs, tenant, days, CHUNK)
+        steps[Kind.JOBS] = lambda: _in_chunks(jobs, CHUNK)
     if (old := rules.films) is not None:
-        most = FILMS_MARKED_AT_ONCE
-        _in_chunks(lambda: retention.mark(tenant, old, most), most)
+        mark = partial(retention.mark, tenant, old, FILMS_MARKED_AT_ONCE)
+        # They count as removed once their objects are.
+        steps[Kind.FILMS] = lambda: 0 * _in_chunks(mark, FILMS_MARKED_AT_ONCE)
     if (age := rules.uploads) is not None:
-        removed[Kind.UPLOADS] += _in_chunks(lambda: retention.uploads(tenant, age, CHUNK), CHUNK)
-        removed[Kind.ARCHIVES] += _in_chunks(
-            lambda: retention.archives(store, tenant, age), ARCHIVES_AT_ONCE
-        )
+        uploads = partial(retention.uploads, tenant, age, CHUNK)
+        archives = partial(retention.archives, store, tenant, age)
+        steps[Kind.UPLOADS] = lambda: _in_chunks(uploads, CHUNK)
+        steps[Kind.ARCHIVES] = lambda: _in_chunks(archives, ARCHIVES_AT_ONCE)
+    return steps
 
 
 def _any(settings: Settings) -> bool:

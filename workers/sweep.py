@@ -14,6 +14,7 @@ from storage.uploads import REMOVED_AT_ONCE
 from storage.webhooks import CHUNK_ROWS
 from workers.parts import Parts
 from workers.retention import retain
+from workers.steps import note_failure, take
 
 log = get_logger(__name__)
 
@@ -31,13 +32,16 @@ def sweep(parts: Parts) -> dict[str, int]:
     """
     changed: dict[str, int] = {}
     # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
-    # that is down no permit from being sent.
+    # that is down no permit from being sent, and an error that nobody expected (`workers.steps`)
+    # no other step from being taken.
     for work in (_repair, _permits, retain, _deletions, _webhooks, _note):
         try:
             changed |= work(parts)
         except PartUnavailable as error:
             log.warning("sweep cut short", work=work.__name__.strip("_"), code=error.code)
             parts.failures.count(error)
+        except Exception:
+            note_failure(parts, work.__name__.strip("_"))
     counts = {name: count for name, count in changed.items() if count}
     if counts:
         log.info("swept", **counts)
@@ -45,41 +49,54 @@ def sweep(parts: Parts) -> dict[str, int]:
 
 
 def _repair(parts: Parts) -> dict[str, int]:
-    repairs = parts.repository.repairs
-    return {
-        "expired_leases": _in_chunks(lambda: repairs.expired_leases(CHUNK)),
-        "expired_expansions": repairs.expired_expansions(parts.settings.max_attempts),
-        "retried": _in_chunks(lambda: repairs.retried(CHUNK)),
-        "expired_jobs": _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
-        "cancelled": _in_chunks(lambda: repairs.cancelling(CHUNK)),
-        "finished_jobs": _in_chunks(lambda: repairs.finishable(CHUNK)),
-        "expired_exports": _in_chunks(lambda: parts.repository.exports.expire(CHUNK)),
-        "expired_uploads": _in_chunks(lambda: parts.repository.uploads.expire(CHUNK)),
-    }
+    repairs, most = parts.repository.repairs, parts.settings.max_attempts
+    exports, uploads = parts.repository.exports, parts.repository.uploads
+    return take(
+        parts,
+        {
+            "expired_leases": lambda: _in_chunks(lambda: repairs.expired_leases(CHUNK)),
+            "expired_expansions": lambda: repairs.expired_expansions(most),
+            "retried": lambda: _in_chunks(lambda: repairs.retried(CHUNK)),
+            "expired_jobs": lambda: _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
+            "cancelled": lambda: _in_chunks(lambda: repairs.cancelling(CHUNK)),
+            "finished_jobs": lambda: _in_chunks(lambda: repairs.finishable(CHUNK)),
+            "expired_exports": lambda: _in_chunks(lambda: exports.expire(CHUNK)),
+            "expired_uploads": lambda: _in_chunks(lambda: uploads.expire(CHUNK)),
+        },
+    )
 
 
 def _deletions(parts: Parts) -> dict[str, int]:
     """Remove what deleted jobs and uploads left behind."""
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
     exports, expansions = parts.repository.exports, parts.repository.expansions
-    return {
-        "spent_archives": _in_chunks(lambda: expansions.remove_spent(store), SPENT_AT_ONCE),
-        "deleted_items": _in_chunks(lambda: deletions.rows(store, CHUNK)),
-        "purged_films": _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
-        "forgotten_films": _in_chunks(lambda: deletions.forget(CHUNK)),
-        "exports_taken_back": exports.take_back(store, parts.settings.max_attempts),
-        "removed_exports": _in_chunks(lambda: exports.remove(store), EXPORTS_AT_ONCE),
-        "removed_uploads": _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
-    }
+    most = parts.settings.max_attempts
+    return take(
+        parts,
+        {
+            "spent_archives": lambda: _in_chunks(
+                lambda: expansions.remove_spent(store), SPENT_AT_ONCE
+            ),
+            "deleted_items": lambda: _in_chunks(lambda: deletions.rows(store, CHUNK)),
+            "purged_films": lambda: _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
+            "forgotten_films": lambda: _in_chunks(lambda: deletions.forget(CHUNK)),
+            "exports_taken_back": lambda: exports.take_back(store, most),
+            "removed_exports": lambda: _in_chunks(lambda: exports.remove(store), EXPORTS_AT_ONCE),
+            "removed_uploads": lambda: _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
+        },
+    )
 
 
 def _webhooks(parts: Parts) -> dict[str, int]:
     """Write down whom to tell of what, and let the courier tell it: receivers may be slow."""
     webhooks = parts.repository.webhooks
-    counts = {
-        "webhooks_written": _in_chunks(webhooks.fan_out, CHUNK_ROWS),
-        "webhooks_forgotten": _in_chunks(webhooks.forget, CHUNK_ROWS),
-    }
+    counts = take(
+        parts,
+        {
+            "webhooks_written": lambda: _in_chunks(webhooks.fan_out, CHUNK_ROWS),
+            "webhooks_forgotten": lambda: _in_chunks(webhooks.forget, CHUNK_ROWS),
+        },
+    )
     if webhooks.due(1):
         parts.courier.start()
     return counts
@@ -102,10 +119,13 @@ def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:
 
 
 def _permits(parts: Parts) -> dict[str, int]:
-    jobs, permits = parts.repository.jobs, parts.permits
-    queued = batches(jobs.queued_films(), parts.settings.batch_size)
-    exports = parts.repository.exports.waiting()
-    return {
-        "analyze_permits": permits.top_up(Queue.ANALYZE, queued),
-        "expand_permits": permits.top_up(Queue.EXPAND, jobs.expandable() + exports),
-    }
+    jobs, permits, exports = parts.repository.jobs, parts.permits, parts.repository.exports
+
+    def analyze() -> int:
+        queued = batches(jobs.queued_films(), parts.settings.batch_size)
+        return permits.top_up(Queue.ANALYZE, queued)
+
+    def expand() -> int:
+        return permits.top_up(Queue.EXPAND, jobs.expandable() + exports.waiting())
+
+    return take(parts, {"analyze_permits": analyze, "expand_permits": expand})

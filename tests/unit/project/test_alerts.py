@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from lungline.errors import DatabaseUnavailable, StoreUnavailable
+from lungline.errors import DatabaseUnavailable, LunglineError, StoreUnavailable
 from tests.factories import films
 from tests.factories.services import service
 from tests.fixtures.parts import REPOSITORY
@@ -31,8 +31,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str, s
     """The labels of all samples of /metrics, by metric."""
     with service(tmp_path_factory.mktemp("metrics")) as api:
         api.job(("a.jpg", films.jpeg(1)), ("b.jpg", b"text"))
-        for error in (StoreUnavailable("on purpose"), DatabaseUnavailable("on purpose")):
-            api.parts.failures.count(error)
+        for error in (StoreUnavailable, DatabaseUnavailable, LunglineError):
+            api.parts.failures.count(error("on purpose"))
         api.parts.repository.sweeps.note()
         api.parts.permits.ready = lambda queue: 0  # type: ignore[method-assign]  # no broker here
         text = api.client.get("/metrics").text

@@ -6,6 +6,7 @@ import pytest
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import ObjectNotFound
+from storage.retention import Step
 from tests.factories import films
 from workers import sweep as sweep_module
 from workers.sweep import sweep
@@ -81,6 +82,63 @@ def test_a_broker_that_is_down_stops_neither_the_repair_nor_deletions(make):
     desk.repository.deletions.delete(DEFAULT_TENANT, ended.id)
 
     assert sweep(parts) == {"deleted_items": 1, "purged_films": 1}
+
+
+@pytest.mark.parametrize(
+    ("noun", "method"),
+    [
+        ("repairs", "expired_leases"),
+        ("repairs", "finishable"),
+        ("jobs", "queued_films"),
+        ("retention", "films"),
+        ("expansions", "remove_spent"),
+        ("webhooks", "due"),
+        ("sweeps", "note"),
+    ],
+)
+def test_an_unexpected_error_of_one_step_stops_no_other_and_is_counted(
+    make, monkeypatch, noun, method
+):
+    parts, desk = make()
+    monkeypatch.setattr(parts.permits, "top_up", lambda queue, wanted: wanted)
+    desk.submit([films.jpeg(0)])
+    ended = desk.submit([films.jpeg(1)])
+    desk.repository.jobs.cancel(DEFAULT_TENANT, ended.id)
+    desk.repository.deletions.delete(DEFAULT_TENANT, ended.id)
+    upload = _upload(desk, 1_000)
+    desk.repository.uploads.delete(DEFAULT_TENANT, upload.id)
+
+    def fail(*arguments: object) -> int:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(getattr(parts.repository, noun), method, fail)
+
+    done = sweep(parts)
+
+    wanted = {"deleted_items": 1, "purged_films": 1, "removed_uploads": 1, "analyze_permits": 1}
+    if method == "queued_films":
+        del wanted["analyze_permits"]
+    assert done == wanted
+    parts.failures.write()
+    assert parts.failures.read()["worker", "internal_error"] == 1
+
+
+def test_one_tenant_whose_retention_fails_keeps_no_other_from_it(make, monkeypatch):
+    parts, _ = make(retain_days=1.0)
+    asked: list[str] = []
+
+    def jobs(tenant: str, days: float, limit: int) -> Step:
+        asked.append(tenant)
+        if tenant == "first":
+            raise RuntimeError("on purpose")
+        return Step(0, 0)
+
+    monkeypatch.setattr(parts.repository.retention, "tenants", lambda: ["first", "second"])
+    monkeypatch.setattr(parts.repository.retention, "jobs", jobs)
+
+    sweep(parts)
+
+    assert asked == ["first", "second"]
 
 
 def test_a_sweep_that_was_cut_short_is_one_too(make):
