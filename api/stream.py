@@ -1,8 +1,8 @@
 """A job as a stream of server-sent events (HTML standard, section 9.2): what happened, and counts.
 
-Two kinds of events come. What happened has an id, by which a reader that lost its connection goes
-on (`Last-Event-ID`). Snapshots (`job`) carry the job as `GET /v1/jobs/{id}` tells it; they have no
-id, since a reader needs the latest only.
+Two kinds of events come. What happened has an id, its number within the job, by which a reader that
+lost its connection goes on (`Last-Event-ID`). Snapshots (`job`) carry the job as
+`GET /v1/jobs/{id}` tells it; they have no id, since a reader needs the latest only.
 """
 
 from __future__ import annotations
@@ -48,28 +48,28 @@ class Follower:
     left: Callable[[], bool] = lambda: False
     heartbeat_seconds: float = HEARTBEAT_SECONDS
 
-    def text(self, cursor: int) -> Iterator[str]:
-        """Yield the stream from after the event `cursor` until the job has ended.
+    def text(self, known: int) -> Iterator[str]:
+        """Yield the stream from behind the first `known` events until the job has ended.
 
         The stream also ends, to be taken up again by the reader, when a part does not answer.
         """
         yield f"retry: {RECONNECT_MILLISECONDS}\n\n"
         try:
             with self.lookout.watch(self.job_id) as view:
-                yield from self._told(view, cursor)
+                yield from self._told(view, known)
         except (Gone, LunglineError):
             return
 
-    def _told(self, view: View, cursor: int) -> Iterator[str]:
+    def _told(self, view: View, known: int) -> Iterator[str]:
         job = self.repository.jobs.get(self.tenant, self.job_id)
         changed: Job | None = job
         said_at = time.monotonic()
         while not self.left():
             if changed is not None:
                 job, said_at = changed, time.monotonic()
-                while (after := (yield from self._happened(cursor))) != cursor:
+                while (told := (yield from self._happened(known))) != known:
                     # What has happened may be younger than the job that was seen.
-                    cursor, job = after, self.repository.jobs.get(self.tenant, self.job_id)
+                    known, job = told, self.repository.jobs.get(self.tenant, self.job_id)
                 yield message("job", job_wire(job))
                 if job.status.terminal:
                     return
@@ -78,19 +78,19 @@ class Follower:
                 yield _HEARTBEAT
             changed = view.newer(job, LEFT_SECONDS)
 
-    def nothing_left(self, job: Job, cursor: int) -> bool:
-        """Whether a reader that knows `cursor` has had all of a job that has ended."""
-        if not job.status.terminal or cursor <= 0:
+    def nothing_left(self, job: Job, known: int) -> bool:
+        """Whether a reader that has had `known` events has had all of a job that has ended."""
+        if not job.status.terminal or known <= 0:
             return False
-        return not self.repository.events.after(self.tenant, self.job_id, cursor, limit=1)
+        return not self.repository.events.after(self.tenant, self.job_id, known, limit=1)
 
-    def _happened(self, cursor: int) -> Generator[str, None, int]:
+    def _happened(self, known: int) -> Generator[str, None, int]:
         # A status and its event are one transaction, so a job that was read has its events.
-        while events := self.repository.events.after(self.tenant, self.job_id, cursor, _PAGE):
+        while events := self.repository.events.after(self.tenant, self.job_id, known, _PAGE):
             for event in events:
-                yield message(str(event.type), event_wire(event), event.id)
-            cursor = events[-1].id
-        return cursor
+                yield message(str(event.type), event_wire(event), event.number)
+            known = events[-1].number
+        return known
 
 
 def message(kind: str, data: Wire, number: int | None = None) -> str:

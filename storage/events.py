@@ -32,14 +32,15 @@ class Event:
     """One thing that happened to a job.
 
     Attributes:
-        id: Grows with each event; the cursor of a reader.
+        number: Its place among the events of its job, from 1; the cursor of a reader. It tells
+            nothing of other jobs, whose events share the ids of the rows.
         at: Seconds since the epoch, by the server's clock.
         type: What happened.
         tenant: Whose job.
         job_id: Which job.
     """
 
-    id: int
+    number: int
     at: float
     type: EventType
     tenant: str
@@ -60,14 +61,21 @@ class Events:
         """Keep the database."""
         self._database = database
 
-    def after(self, tenant: str, job_id: str, cursor: int = 0, limit: int = 100) -> list[Event]:
-        """List a job's events whose id is larger than `cursor`, oldest first."""
+    def after(self, tenant: str, job_id: str, known: int = 0, limit: int = 100) -> list[Event]:
+        """List a job's events behind the first `known` ones, oldest first.
+
+        Each is written by who holds the job's row, so that none comes before one that was read.
+        """
         query = (
-            select(EventRow.id, EventRow.at, EventRow.type, EventRow.tenant, EventRow.job_id)
-            .where(EventRow.tenant == tenant, EventRow.job_id == job_id, EventRow.id > cursor)
+            select(EventRow.at, EventRow.type)
+            .where(EventRow.tenant == tenant, EventRow.job_id == job_id)
             .order_by(EventRow.id)
+            .offset(known)
             .limit(limit)
         )
         with self._database.read() as connection:
             rows = connection.execute(query).all()
-        return [Event(row.id, row.at, EventType(row.type), row.tenant, row.job_id) for row in rows]
+        return [
+            Event(number, row.at, EventType(row.type), tenant, job_id)
+            for number, row in enumerate(rows, known + 1)
+        ]

@@ -523,10 +523,13 @@ class FailureRow(Base):
 
 
 class EventRow(Base):
-    """What happened to a job, in order; streams and webhooks read on from an id they know."""
+    """What happened to a job, in order; webhooks read on from an id they know.
+
+    All tenants share the ids, so no client sees one: it could count what others do.
+    """
 
     __tablename__ = "events"
-    # AUTOINCREMENT: an id is never given twice, or a reader would miss the second.
+    # AUTOINCREMENT: an id is never given twice, or a webhook would miss the second.
     __table_args__ = (Index("ix_events_job_id", "job_id", "id"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(ROW_NUMBER, primary_key=True, autoincrement=True)

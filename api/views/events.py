@@ -34,7 +34,7 @@ def follow_job(job_id: str) -> Response:
     """Follow a job as server-sent events; a reader that was cut off goes on where it was."""
     here, environ = parts(), request.environ
     job = here.repository.jobs.get(tenant(), checked_job_id(job_id))
-    cursor = _cursor(request.headers.get("Last-Event-ID", ""))
+    known = _known(job.id)
     follower = Follower(
         here.repository,
         here.lookout,
@@ -42,13 +42,13 @@ def follow_job(job_id: str) -> Response:
         job.id,
         lambda: here.stopping() or client_gone(environ),
     )
-    if follower.nothing_left(job, cursor):
+    if follower.nothing_left(job, known):
         return Response(status=204)
     if not here.streams.take():
         raise TooManyStreams(
             "This process follows as many jobs as it may; try again later, or ask with ?wait."
         )
-    pieces = (text.encode() for text in follower.text(cursor))
+    pieces = (text.encode() for text in follower.text(known))
     answer = Response(pieces, content_type="text/event-stream; charset=utf-8")
     # Called whether the stream came to its end, broke off, or never began.
     answer.call_on_close(here.streams.leave)
@@ -57,9 +57,17 @@ def follow_job(job_id: str) -> Response:
     return answer
 
 
-def _cursor(given: str) -> int:
-    if not given:
+def _known(job_id: str) -> int:
+    """The number of the last event that the reader has had; 0: none.
+
+    Raises:
+        InvalidParameter: The job has no such event.
+    """
+    given = request.headers.get("Last-Event-ID", "")
+    if given in ("", "0"):
         return 0
-    if not (given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS):
-        raise InvalidParameter("Last-Event-ID: this is no id of an event; send none to begin.")
-    return int(given)
+    if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS and int(given) > 0:
+        number = int(given)
+        if parts().repository.events.after(tenant(), job_id, number - 1, limit=1):
+            return number
+    raise InvalidParameter("Last-Event-ID: this is no id of an event; send none to begin.")

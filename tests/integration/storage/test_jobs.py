@@ -248,11 +248,15 @@ def test_events_tell_the_life_of_a_job(repo: Repository) -> None:
     repo.jobs.cancel(DEFAULT_TENANT, other.id)
 
     events = repo.events.after(DEFAULT_TENANT, job.id)
+    few = repo.events.after(DEFAULT_TENANT, job.id, known=1, limit=1)
     told = [event.type for event in repo.events.after(DEFAULT_TENANT, other.id)]
 
     assert [event.type for event in events] == ["job.created", "job.running", "job.finished"]
     assert told == ["job.created", "job.running", "job.cancelling", "job.cancelled"]
-    assert repo.events.after(DEFAULT_TENANT, job.id, cursor=events[1].id) == events[2:]
+    assert [event.number for event in events] == [1, 2, 3]
+    assert few == events[1:2]
+    assert repo.events.after(DEFAULT_TENANT, job.id, known=2) == events[2:]
+    assert repo.events.after(DEFAULT_TENANT, job.id, known=3) == []
 
 
 def test_a_thousand_films_cost_hardly_more_statements_than_ten(repo: Repository) -> None:
