@@ -7,7 +7,7 @@ told in the log, and the answer is given all the same: what was done is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from flask import Flask, Response, current_app, g, request
@@ -25,7 +25,8 @@ _NOTHING_DONE = 300  # an error, or an answer that the client has already
 
 _REPEATED = frozenset({Action.RESULTS_READ, Action.EXPORT_READ})
 _READS_PER_MINUTE = 1
-"""Of the same target by the same key: a page that follows a job reads it every second."""
+"""Of the same job by the same key: a page that follows it reads it every second, and who looks
+through its films asks for each one of them and its pictures."""
 
 log = get_logger("api.audit")
 
@@ -40,14 +41,18 @@ def audited(action: Action) -> Callable[[View], View]:
     return declare
 
 
-def audit_target(target: str) -> None:
-    """Name what a request made, whose id its address cannot hold."""
-    g.audit_target = target
+def audit_target(*targets: str) -> None:
+    """Name what a request made or read, whose id is not what its address holds.
+
+    Args:
+        targets: An event tells of each; without any, none tells of the request.
+    """
+    g.audit_targets = targets
 
 
 def not_audited() -> None:
     """Let no event tell of this request: it got nothing of what is told of."""
-    g.audit_nothing = True
+    audit_target()
 
 
 def register_audit(app: Flask) -> None:
@@ -64,7 +69,7 @@ def register_audit(app: Flask) -> None:
 
     def record(response: Response) -> Response:
         asked: Asked | None = g.get("asked")
-        done = response.status_code < _NOTHING_DONE and "audit_nothing" not in g
+        done = response.status_code < _NOTHING_DONE
         if asked is not None and not asked.told and done:
             _record(asked, reads)
         return response
@@ -76,11 +81,13 @@ def register_audit(app: Flask) -> None:
 
 def _record(asked: Asked, reads: Rates) -> None:
     (in_address, *_) = [*(request.view_args or {}).values(), None]
-    target = g.get("audit_target", in_address)
-    reader = repr((asked.tenant, asked.key_id, target))
-    if asked.action in _REPEATED and reads.take(reader):
+    targets: Sequence[str | None] = g.get("audit_targets", (in_address,))
+    if asked.action in _REPEATED:
+        reader = asked.tenant, asked.key_id
+        targets = [target for target in targets if not reads.take(repr((*reader, target)))]
+    if not targets:
         return
     try:
-        parts().repository.audit.record(asked, target)
+        parts().repository.audit.record(asked, targets)
     except DatabaseUnavailable:
-        log.error("audit_not_written", action=str(asked.action), target=target)
+        log.error("audit_not_written", action=str(asked.action), targets=targets)

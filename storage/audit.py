@@ -6,6 +6,7 @@ other: the API says who asks (`asked_by`), and what makes the change tells of it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
@@ -80,7 +81,7 @@ def tell(connection: Connection, at: float, target: str) -> None:
     """
     asked = _asked.get()
     if asked is not None:
-        _insert(connection, at, asked, target)
+        _insert(connection, at, asked, [target])
         asked.told = True
 
 
@@ -114,14 +115,18 @@ class Audit:
         """Keep the database."""
         self._database = database
 
-    def record(self, asked: Asked, target: str | None) -> None:
-        """Add an event of what changed nothing here, such as reading.
+    def record(self, asked: Asked, targets: Sequence[str | None]) -> None:
+        """Add events of what changed nothing here, such as reading.
+
+        Args:
+            asked: What was done.
+            targets: To what; an event each.
 
         Raises:
             DatabaseUnavailable: It could not be written.
         """
         with self._database.write() as connection:
-            _insert(connection, self._database.time(connection), asked, target)
+            _insert(connection, self._database.time(connection), asked, targets)
 
     def page(
         self, *, limit: int, cursor: int | None = None, tenant: str | None = None
@@ -143,17 +148,19 @@ class Audit:
         return make_page(rows, limit, _event, lambda event: str(event.id))
 
 
-def _insert(connection: Connection, at: float, asked: Asked, target: str | None) -> None:
-    connection.execute(
-        insert(AuditRow).values(
-            at=at,
-            tenant=asked.tenant,
-            key_id=asked.key_id,
-            action=str(asked.action),
-            target=None if target is None else target[:_LONGEST_TARGET],
-            request_id=asked.request_id,
-        )
-    )
+def _insert(connection: Connection, at: float, asked: Asked, targets: Sequence[str | None]) -> None:
+    rows = [
+        {
+            "at": at,
+            "tenant": asked.tenant,
+            "key_id": asked.key_id,
+            "action": str(asked.action),
+            "target": None if target is None else target[:_LONGEST_TARGET],
+            "request_id": asked.request_id,
+        }
+        for target in targets
+    ]
+    connection.execute(insert(AuditRow), rows)
 
 
 def _event(row: AnyRow) -> AuditEvent:

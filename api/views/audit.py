@@ -40,7 +40,8 @@ class Event(Schema):
         required=True,
         allow_none=True,
         metadata={
-            "description": "The id of the job, upload, export, key or webhook; of a model its key."
+            "description": "The id of the job, upload, export, key or webhook; of a model its "
+            "key. What is read of a film, or found by a search, names its job."
         },
     )
     request_id = String(required=True, metadata={"description": "Also in the service's logs."})

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from api import schemas
 from api.access import needs
-from api.audit import audited
+from api.audit import audit_target, audited
 from api.context import checked_item_id, checked_job_id, parts, tenant
 from api.documented import Answers, problems
 from lungline.domain import Scope
@@ -87,6 +87,7 @@ def get_pictures(job_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/film")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getFilm", responses=_ANSWERS)
 def get_film(item_id: str, query: dict[str, Any]) -> Response:
@@ -96,6 +97,7 @@ def get_film(item_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/mask")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getMask", responses=_ANSWERS)
 def get_mask(item_id: str, query: dict[str, Any]) -> Response:
@@ -105,6 +107,7 @@ def get_mask(item_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/heatmap")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.HeatmapQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getHeatmap", responses=_ANSWERS)
 def get_heatmap(item_id: str, query: dict[str, Any]) -> Response:
@@ -115,6 +118,7 @@ def get_heatmap(item_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/clahe")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getClahe", responses=_ANSWERS)
 def get_clahe(item_id: str, query: dict[str, Any]) -> Response:
@@ -124,6 +128,7 @@ def get_clahe(item_id: str, query: dict[str, Any]) -> Response:
 
 @pictures.get("/items/<item_id>/overlay")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @pictures.input(schemas.PictureQuery, location="query", arg_name="query")
 @pictures.doc(operation_id="getOverlay", responses=_ANSWERS)
 def get_overlay(item_id: str, query: dict[str, Any]) -> Response:
@@ -133,6 +138,7 @@ def get_overlay(item_id: str, query: dict[str, Any]) -> Response:
 
 def _answer(kind: str, item_id: str, size: int, **how: Any) -> Response:
     item = parts().repository.items.get(tenant(), checked_item_id(item_id))
+    audit_target(item.job_id)
     answer = Response(content_type="image/png")
     answer.set_etag(etag(kind, item, size, **how))
     # A picture never changes, but it is a patient's: no shared cache may keep it.

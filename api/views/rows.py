@@ -10,12 +10,14 @@ from apiflask.validators import Range
 from flask import Response
 
 from api.access import needs
+from api.audit import audited
 from api.conditional import Answer, conditional, tag_of
 from api.context import checked_job_id, parts, tenant
 from api.documented import UNCHANGED, problems
 from api.queries import Query
 from lungline.domain import Scope
 from lungline.errors import InvalidParameter, JobNotFound
+from storage.audit import Action
 from storage.rows import ShortItem
 
 rows = APIBlueprint("rows", __name__, url_prefix="/v1", tag="Jobs")
@@ -72,6 +74,7 @@ class ItemRows(Schema):
 
 @rows.get("/jobs/<job_id>/rows")
 @needs(Scope.READ)
+@audited(Action.RESULTS_READ)
 @rows.input(RowsQuery, location="query", arg_name="query")
 @rows.output(ItemRows)
 @rows.doc(operation_id="listRows", responses=UNCHANGED | problems(JobNotFound, InvalidParameter))

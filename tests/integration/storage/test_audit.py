@@ -14,7 +14,7 @@ from storage.repository import Repository
 def test_events_come_newest_first_and_by_tenant(repo: Repository) -> None:
     for number, tenant in enumerate(("ward", "other", "ward")):
         asked = Asked(Action.RESULTS_READ, tenant, None, f"r{number}")
-        repo.audit.record(asked, f"job-{number}")
+        repo.audit.record(asked, [f"job-{number}"])
 
     first = repo.audit.page(limit=2)
     second = repo.audit.page(limit=2, cursor=int(first.next_cursor or 0))

@@ -14,7 +14,7 @@ from storage.events import EventType
 from tests.factories import films
 from tests.factories.bundle_zips import bundle_parts, zipped
 from tests.factories.keyed import bearer
-from tests.factories.services import BUNDLE, Service, form, service
+from tests.factories.services import BOUNDARY, BUNDLE, Service, form, multipart, service
 from tests.factories.work import exporter
 from workers.export import export_results
 
@@ -31,6 +31,19 @@ def events(api: Service, admin: dict[str, str], query: str = "") -> list[dict[st
 
 def key_id(headers: dict[str, str]) -> str:
     return headers["Authorization"].split("_")[1]
+
+
+def of_ward_7(api: Service, headers: dict[str, str]) -> str:
+    """Send a job of two films whose metadata name a ward; return its id."""
+    manifest = b"".join(
+        b'{"name": "%s.jpg", "metadata": {"ward": 7}}\n' % name for name in (b"a", b"b")
+    )
+    parts = [("films", f"{name}.jpg", films.jpeg(number)) for number, name in enumerate("ab")]
+    body = multipart(("manifest", "films.ndjson", manifest), *parts)
+    kind = f"multipart/form-data; boundary={BOUNDARY}"
+    sent = api.client.post("/v1/jobs", data=body, content_type=kind, headers=headers)
+    assert sent.status_code == 202, sent.text
+    return str(sent.get_json()["id"])
 
 
 def test_each_thing_done_leaves_an_event(api: Service) -> None:
@@ -61,6 +74,99 @@ def test_each_thing_done_leaves_an_event(api: Service) -> None:
     assert found[-1]["request_id"] == sent.headers["X-Request-Id"]
     assert events(api, admin, "?tenant=ward") == found[2:]
     assert events(api, admin, f"?limit=2&cursor={found[3]['id']}") == found[4:6]
+
+
+def test_whatever_way_findings_are_read_an_event_names_the_job(api: Service) -> None:
+    """Each way by a key of its own, since the same key is told of once a minute."""
+    admin, sender = bearer(api, Scope.ADMIN), bearer(api)
+    job = of_ward_7(api, sender)
+    api.read_all()
+    (film, _) = api.parts.repository.items.page(DEFAULT_TENANT, job, limit=9).items
+    external = api.client.post(
+        "/v1/jobs?external_id=e7", data=films.jpeg(1), headers=sender
+    ).get_json()["id"]
+    pictures = ("film", "mask", "heatmap", "clahe", "overlay")
+    ways = {
+        f"/v1/jobs/{job}/rows": [job],
+        f"/v1/jobs/{job}/items": [job],
+        f"/v1/jobs/{job}/results": [job],
+        f"/v1/jobs/{job}/pictures?kind=mask": [job],
+        f"/v1/items/{film.id}": [job],
+        **{f"/v1/items/{film.id}/{kind}": [job] for kind in pictures},
+        "/v1/items?external_id=e7": [external],
+        "/v1/items?metadata.ward=7": [job],
+        f"/v1/items?study={'0' * 32}": [],  # nothing is found
+    }
+    for address, targets in ways.items():
+        before = len(events(api, admin, "?limit=1000"))
+        reader = bearer(api, Scope.READ)
+        for _ in range(2):
+            assert api.client.get(address, headers=reader).status_code == 200, address
+        new = events(api, admin, "?limit=1000")[: -before or None]
+        found = [(event["action"], event["target"], event["key_id"]) for event in new]
+        assert found == [("results.read", target, key_id(reader)) for target in targets], address
+
+
+def test_a_search_tells_of_each_job_it_found_once(api: Service) -> None:
+    admin, ward = bearer(api, Scope.ADMIN), bearer(api)
+    sent = [of_ward_7(api, ward) for _ in range(3)]
+    before = len(events(api, admin))
+    for query in ("", "&limit=1", ""):
+        answer = api.client.get(f"/v1/items?metadata.ward=7{query}", headers=ward)
+        assert answer.status_code == 200
+    new = events(api, admin)[:-before]
+    assert sorted(event["target"] for event in new) == sorted(sent)
+    # Who looks through the films that were found is told of already.
+    (film, _) = api.parts.repository.items.page(DEFAULT_TENANT, sent[0], limit=9).items
+    assert api.client.get(f"/v1/items/{film.id}/film", headers=ward).status_code == 200
+    assert len(events(api, admin)) == before + 3
+
+
+def test_every_operation_that_tells_findings_declares_an_event(api: Service) -> None:
+    document = api.client.get("/openapi.json").get_json()
+    schemas = document["components"]["schemas"]
+
+    def tells(node: Any, seen: frozenset[str] = frozenset()) -> bool:
+        """Whether a schema, or what it refers to, has findings."""
+        if isinstance(node, list):
+            return any(tells(each, seen) for each in node)
+        if not isinstance(node, dict):
+            return False
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        if name and name not in seen:
+            return tells(schemas[name], seen | {name})
+        if {"findings", "probabilities", "top_label"} & node.get("properties", {}).keys():
+            return True
+        return any(tells(each, seen) for each in node.values())
+
+    def told(operation: dict[str, Any]) -> bool:
+        """Whether an answer has findings, or is a file: a picture, a table, a zip."""
+        content = [
+            (kind, each.get("schema", {}))
+            for status, answer in operation["responses"].items()
+            if status.startswith("2")
+            for kind, each in answer.get("content", {}).items()
+        ]
+        files = {"text/event-stream", "text/plain", "application/json"}
+        return any(kind not in files or tells(schema) for kind, schema in content)
+
+    telling = {
+        operation["operationId"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        if told(operation)
+    }
+    declared = {
+        view._spec["operation_id"]
+        for view in api.app.view_functions.values()
+        if hasattr(view, "lungline_audited") and hasattr(view, "_spec")
+    }
+    reading = {"listRows", "listItems", "getItem", "findItems", "getResults", "listChanges"}
+    pictures = {"getFilm", "getMask", "getHeatmap", "getClahe", "getOverlay", "getPictures"}
+    # Whose link it is was told when it was given out, by `getExport`.
+    by_link = {"getExportContent"}
+    assert telling == reading | pictures | by_link | {"submitJob"}
+    assert telling - by_link <= declared
 
 
 def test_exports_leave_events_once_they_are_asked_for_and_given(api: Service) -> None:
