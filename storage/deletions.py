@@ -8,7 +8,7 @@ and stores it again (`storage.films.upsert`). So no intake commits a film withou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from storage import entries, terms, transitions
 from storage.audit import tell
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
+from storage.films import disown
 from storage.jobs import CHUNK_ROWS, Jobs
 from storage.manifests import rows as manifest_rows
 from storage.models import (
@@ -31,14 +32,20 @@ from storage.models import (
     JobRow,
     ManifestRow,
     PredictionRow,
+    TenantRow,
 )
 from storage.tally import Tally
-from storage.upserts import chunks
+from storage.upserts import chunks, insert_missing
 
 PURGED_AT_ONCE = 50
 """Films whose objects go in one transaction: on SQLite nobody else writes meanwhile."""
 KEPT_SECONDS = 86_400.0
 """How long the row of a purged film stays: longer than any intake takes to store and commit."""
+_PURGEABLE = (
+    select(FilmRow.id, FilmRow.object_key)
+    .where(FILM_DELETING, FilmRow.purged_at.is_(None))
+    .order_by(FilmRow.id)
+)
 _COUNTED = (FilmRow.tenant, FilmRow.size, FilmRow.dropped_at)
 
 
@@ -114,18 +121,34 @@ class Deletions:
         Returns:
             The number of films looked at.
         """
-        waiting = (
-            select(FilmRow.id, FilmRow.object_key)
-            .where(FILM_DELETING, FilmRow.purged_at.is_(None))
-            .order_by(FilmRow.id)
-            .limit(limit)
-        )
+        waiting = _PURGEABLE.limit(limit)
+        return self._purged(waiting, store) if self._any(waiting) else 0
 
-        def work(connection: Connection) -> int:
-            locked = waiting.with_for_update(skip_locked=True)
-            return self._purge(connection, connection.execute(locked).all(), store)
+    def abandoned(self, store: Deletes, tenant: str, digests: Collection[str]) -> None:
+        """Remove films that intake has stored and no job came to have.
 
-        return self._database.run(work) if self._any(waiting) else 0
+        The mark is committed first: see `storage.films.disown`.
+
+        Args:
+            store: Where they are.
+            tenant: Whose.
+            digests: Their sha256; those that a row owns stay.
+
+        Raises:
+            StoreUnavailable: The store failed; the sweep goes on.
+            DatabaseUnavailable: The database failed; the object audit finds what is left.
+        """
+        every = sorted(digests)
+
+        def mark(connection: Connection, some: Sequence[str]) -> list[str]:
+            at = self._database.time(connection)
+            insert_missing(connection, TenantRow, [{"id": tenant, "created_at": at}])
+            return disown(connection, at, tenant, some)
+
+        for start in range(0, len(every), PURGED_AT_ONCE):
+            some = every[start : start + PURGED_AT_ONCE]
+            ids = self._database.run(partial(mark, some=some))
+            self._purged(_PURGEABLE.where(FilmRow.id.in_(ids)), store)
 
     def forget(self, limit: int = CHUNK_ROWS) -> int:
         """Remove the rows of films that were purged long ago.
@@ -162,6 +185,13 @@ class Deletions:
             _mark(connection, at, some, tally)
         transitions.settle(connection, at, tally)
         return len(ids)
+
+    def _purged(self, waiting: AnySelect, store: Deletes) -> int:
+        def work(connection: Connection) -> int:
+            locked = waiting.with_for_update(skip_locked=True)
+            return self._purge(connection, connection.execute(locked).all(), store)
+
+        return self._database.run(work)
 
     def _purge(self, connection: Connection, rows: Sequence[AnyRow], store: Deletes) -> int:
         at = self._database.time(connection)

@@ -107,6 +107,50 @@ def upsert(
     return known
 
 
+def disown(connection: Connection, at: float, tenant: str, digests: Iterable[str]) -> list[str]:
+    """Mark films that were stored, but that no row came to own: a purge takes their objects.
+
+    As with any mark, an intake that stored one of them too finds it, and stores the film again.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        tenant: Whose films; it has a row.
+        digests: Their sha256. Films that have a row are let be, unless their objects had gone
+            before: those go once more.
+
+    Returns:
+        The ids of the rows that are marked now.
+    """
+    rows = [_unowned(sha256, tenant, at) for sha256 in sorted(set(digests))]
+    insert_missing(connection, FilmRow, rows)
+    ids = {str(row["id"]) for row in rows}
+    marked = []
+    for some in chunks(str(row["sha256"]) for row in rows):
+        of_them = (FilmRow.tenant == tenant, FilmRow.sha256.in_(some))
+        gone = (*of_them, FILM_GOING, FilmRow.purged_at.is_not(None))
+        locked = select(FilmRow.id).where(*gone).order_by(FilmRow.id).with_for_update()
+        again = connection.execute(locked).scalars().all()
+        if again:
+            connection.execute(update(FilmRow).where(FilmRow.id.in_(again)).values(purged_at=None))
+        there = connection.execute(select(FilmRow.id).where(*of_them)).scalars().all()
+        marked += [*again, *ids.intersection(there)]
+    return marked
+
+
+def _unowned(sha256: str, tenant: str, at: float) -> dict[str, object]:
+    """The row of a film of which no more than its key is known."""
+    return {
+        "id": new_id(),
+        "tenant": tenant,
+        "sha256": sha256,
+        "object_key": f"{tenant}/films/{sha256}",
+        "format": "unknown",
+        **dict.fromkeys(("width", "height", "size"), 0),
+        **dict.fromkeys(("created_at", "used_at", "deleting_at"), at),
+    }
+
+
 def _row(film: IntakenFilm, tenant: str, at: float) -> dict[str, object]:
     return {
         "id": new_id(),
@@ -155,7 +199,7 @@ def _keep(
         unmarked = {"deleting_at": None, "dropped_at": None, "purged_at": None, "used_at": at}
         for film in (films[sha256] for sha256 in found):
             tally.stored(tenant, film.size)
-            # A row that the object audit made knows no more than the key.
+            # A row that `disown` made knows no more than the key.
             told = {name: getattr(film, name) for name in ("format", "width", "height", "size")}
             row = update(FilmRow).where(FilmRow.tenant == tenant, FilmRow.sha256 == film.sha256)
             connection.execute(row.values(**unmarked, **told))

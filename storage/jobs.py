@@ -336,6 +336,18 @@ class Jobs:
             found = self._keyed(connection, tenant, key)
         return None if found is None else found[0]
 
+    def replay(self, tenant: str, key: str | None, request_hash: str) -> Created | None:
+        """Find the job of an earlier request that this one repeats, before anything is stored.
+
+        Raises:
+            IdempotencyConflict: The key was used with another request.
+        """
+        if key is None:
+            return None
+        with self._database.read() as connection:
+            found = self._keyed(connection, tenant, key)
+        return None if found is None else _replay(*found, request_hash)
+
     def cancel(self, tenant: str, job_id: str) -> Job:
         """Stop a job: claims stop at once, running films are read to their end.
 

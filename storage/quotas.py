@@ -1,8 +1,9 @@
 """Quotas: what one tenant may have at a time, so that it leaves room for the others.
 
-A submission is checked twice: before its body is read, so that nobody sends for nothing, and in its
-own transaction, after its rows, under a lock of the tenant's row, so that many at once do not
-overshoot together. Archives wait: an expander leaves those alone whose tenant has enough queued.
+A submission is checked three times: before its body is read, so that nobody sends for nothing;
+before its films are stored (`storage.coming`); and in its own transaction, after its rows, under a
+lock of the tenant's row, so that many at once do not overshoot together. Archives wait: an expander
+leaves those alone whose tenant has enough queued.
 """
 
 from __future__ import annotations
@@ -95,18 +96,22 @@ class Quotas:
         with self._database.read() as connection:
             return Allowance(self.limits, _used(connection, tenant))
 
-    def check(self, tenant: str, coming_bytes: int = 0) -> None:
-        """Refuse a submission that would certainly be above a quota, before its body is read.
+    def check(self, tenant: str, coming_bytes: int = 0, coming_films: int = 0) -> None:
+        """Refuse a submission that would certainly be above a quota, before it is taken.
 
         Args:
             tenant: Whose.
-            coming_bytes: Size of the body; 0 where it is not known.
+            coming_bytes: Size of the body, 0 where it is not known; later of what is to be stored.
+            coming_films: Those that would wait to be read, as far as they are known.
 
         Raises:
             QuotaExceeded: One of its kinds.
         """
+        if self.limits == Limits():
+            return
         used = self.allowance(tenant).used
-        _refuse(self.limits, Usage(used.open_jobs + 1, 0, used.stored_bytes + coming_bytes))
+        queued = used.queued_films + coming_films if coming_films else 0
+        _refuse(self.limits, Usage(used.open_jobs + 1, queued, used.stored_bytes + coming_bytes))
 
     def films_full(self, tenant: str) -> bool:
         """Whether a tenant has as many films queued as it may."""

@@ -38,11 +38,12 @@ class Space:
         if url.get_backend_name() == "sqlite" and url.database:
             self._folders["database"] = Path(url.database).parent
 
-    def check(self, coming_bytes: int = 0) -> None:
+    def check(self, coming_bytes: int = 0, unrecorded_bytes: int = 0) -> None:
         """Do nothing while there is room.
 
         Args:
             coming_bytes: What is about to be stored.
+            unrecorded_bytes: What was stored before it, and no row tells of yet.
 
         Raises:
             StorageFull: Less than `LUNGLINE_MIN_FREE_BYTES` would be left on a disk, or more be
@@ -56,7 +57,7 @@ class Space:
                     "be left. Nothing is taken until its operator makes room."
                 )
         if self._allotment is not None:
-            self._allotment.check(coming_bytes)
+            self._allotment.check(coming_bytes + unrecorded_bytes)
 
     def free(self) -> dict[str, int]:
         """Tell how many bytes are free on the disk of the object store, and of the database.

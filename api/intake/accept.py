@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from api.context import checked_job_id, checked_upload_id
 from api.intake.batches import FilmBatches
+from api.intake.counted import counted
 from api.intake.document import FROM_JOB, PREFIX, UPLOAD, Document, take_origin
 from api.intake.kinds import Kind, is_archive
 from api.intake.manifests import Manifest, check_beginning, read_manifest
@@ -124,13 +125,16 @@ class Acceptance:
             check_interactive(parameters.priority, len(form.files), most)
             check_single(parameters.external, len(form.files))
             said = self._said(manifest, form.files)
-            items = list(FilmBatches(self._parts.intake, self._tenant).take(spool, form.files))
-            items = [
-                replace(item, external=said.get(key_of(item.name), parameters.external))
-                for item in items
-            ]
-            again = partial(self._store_again, spool, form.files, items)
-            return self._films(items, parameters, request_hash, again)
+            if earlier := self._earlier(request_hash):
+                return earlier
+            with counted(self._parts, self._tenant, parameters.bundle) as coming:
+                batches = FilmBatches(self._parts.intake, self._tenant, coming)
+                items = [
+                    replace(item, external=said.get(key_of(item.name), parameters.external))
+                    for item in batches.take(spool, form.files)
+                ]
+                again = partial(self._store_again, spool, form.files, items)
+                return self._films(items, parameters, request_hash, again)
 
     def raw(self, kind: Kind, stream: io.BufferedReader, query: Mapping[str, str]) -> Created:
         """Take a body that is one film or one archive, with its fields in the query.
@@ -280,15 +284,24 @@ class Acceptance:
         data = stream.read(most + 1)
         if len(data) > most:
             raise TooLarge(f"The film has more than {most:,} bytes, the limit.")
-        film = self._parts.intake.take(self._tenant, data)
+        prepared = self._parts.intake.prepare(self._tenant, data)
         digest = hashlib.sha256(data).hexdigest()
-        item = NewItem(name=name, film=film, error=None, external=parameters.external)
+        item = NewItem(name=name, film=prepared.film, error=None, external=parameters.external)
         request_hash = parameters.request_hash([(name, digest)])
+        if earlier := self._earlier(request_hash):
+            return earlier
 
-        def again(digests: Collection[str]) -> None:
-            self._parts.intake.take(self._tenant, data)
+        def store(digests: Collection[str] = ()) -> None:
+            self._parts.intake.store_all([prepared])
 
-        return self._films([item], parameters, request_hash, again)
+        with counted(self._parts, self._tenant, parameters.bundle) as coming:
+            coming.add([prepared.film])
+            store()
+            return self._films([item], parameters, request_hash, store)
+
+    def _earlier(self, request_hash: str) -> Created | None:
+        """What an earlier request with this idempotency key made."""
+        return self._parts.repository.jobs.replay(self._tenant, self._key, request_hash)
 
     def _store_again(
         self,

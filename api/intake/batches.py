@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from api.intake.multipart import FilePart
 from api.intake.spool import Spool
 from lungline.errors import FilmRejected
+from storage.coming import Coming
 from storage.intake import FilmIntake, PreparedFilm
 from storage.items import NewItem
 
@@ -18,9 +19,10 @@ MOST_BYTES = 32 * 1024 * 1024
 class FilmBatches:
     """Takes films in; flushing several to disk together takes a quarter of the time."""
 
-    def __init__(self, intake: FilmIntake, tenant: str) -> None:
-        """Take the films of `tenant`."""
+    def __init__(self, intake: FilmIntake, tenant: str, coming: Coming) -> None:
+        """Take the films of `tenant`, as far as `coming` lets them pass."""
         self._intake = intake
+        self._coming = coming
         self._tenant = tenant
         self._waiting: list[PreparedFilm] = []
 
@@ -30,7 +32,10 @@ class FilmBatches:
         A film that cannot be taken gives an item with its error.
 
         Raises:
+            QuotaExceeded: The tenant would have more than it may.
+            StorageFull: There is no room.
             StoreUnavailable: The object store failed.
+            DatabaseUnavailable: The database does not answer.
         """
         for part in files:
             yield self._item(spool, part)
@@ -54,6 +59,7 @@ class FilmBatches:
 
     def _flush(self) -> None:
         if self._waiting:
+            self._coming.add([prepared.film for prepared in self._waiting])
             self._intake.store_all(self._waiting)
             self._waiting.clear()
 

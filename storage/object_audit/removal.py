@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, exists, select, update
+from sqlalchemy import Connection, exists, select
 
-from lungline.domain import ItemStatus, new_id
+from lungline.domain import ItemStatus
 from storage.database import Database
+from storage.films import disown
 from storage.models import BundleRow, FilmRow, ItemRow, TenantRow
 from storage.object_audit.owners import owned
 from storage.object_audit.places import Kind, Place
 from storage.object_audit.unfinished import in_hand
 from storage.objects import ObjectStore, Unfinished
-from storage.upserts import insert_missing
 
 _ACTIVE = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 
@@ -55,23 +55,7 @@ class Removal:
             self._store.delete(place.key)
             return True
         at = self._database.time(connection)
-        row = {
-            "id": new_id(),
-            "tenant": place.tenant,
-            "sha256": place.name,
-            "object_key": place.key,
-            "format": "unknown",
-            **dict.fromkeys(("width", "height", "size"), 0),
-            **dict.fromkeys(("created_at", "used_at", "deleting_at"), at),
-        }
-        insert_missing(connection, FilmRow, [row])
-        film = (FilmRow.tenant == place.tenant, FilmRow.sha256 == place.name)
-        there = connection.execute(select(FilmRow.id).where(*film)).scalar_one()
-        if there == row["id"]:
-            return True
-        # Its objects went, and an intake stored it and died: they go once more.
-        purged = update(FilmRow).where(*film, FilmRow.purged_at.is_not(None))
-        return bool(connection.execute(purged.values(purged_at=None)).rowcount)
+        return bool(disown(connection, at, place.tenant, [place.name]))
 
     def _other(self, connection: Connection, place: Place) -> bool:
         """Remove it while nobody can make it his own."""

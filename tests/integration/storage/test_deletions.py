@@ -176,3 +176,44 @@ def test_a_deletion_waits_for_the_intake_of_the_same_film(repo: Repository) -> N
 
     assert repo.deletions.films(store) == 0
     assert store.deleted == []
+
+
+def test_films_that_no_job_came_to_have_go_and_others_stay(repo: Repository) -> None:
+    a_read_job(repo, "owned")
+    repo.deletions.delete(DEFAULT_TENANT, a_read_job(repo, "gone"))
+    repo.deletions.rows(Store()), repo.deletions.films(Store())
+    seeds = ("owned", "gone", *(f"new{number}" for number in range(60)))
+    stored, other, store = [a_film(seed) for seed in seeds], a_film("x", "nobody-yet"), Store()
+
+    repo.deletions.abandoned(store, DEFAULT_TENANT, {film.sha256 for film in stored})
+    repo.deletions.abandoned(store, "nobody-yet", {other.sha256})
+
+    # What was read of a film before has gone with it, masks too.
+    films = sorted(key for key in store.deleted if "/films/" in key)
+    assert films == sorted(film.object_key for film in (*stored[1:], other))
+    assert repo.deletions.films(store) == 0
+    submit(repo, [NewItem("new0", stored[2])], restore=lambda digests: None)
+    assert read_all(repo) == 1
+
+
+def test_a_film_that_another_intake_has_stored_too_is_stored_again(repo: Repository) -> None:
+    removing, go_on, again = Event(), Event(), list[str]()
+
+    class Slow(Store):
+        def delete(self, key: str) -> None:
+            removing.set()
+            assert go_on.wait(60)
+            super().delete(key)
+
+    film, store = a_film("a"), Slow()
+    with ThreadPoolExecutor(2) as pool:
+        gone = pool.submit(repo.deletions.abandoned, store, DEFAULT_TENANT, {film.sha256})
+        assert removing.wait(60)
+        intake = pool.submit(submit, repo, [NewItem("a", film)], restore=again.extend)
+        go_on.set()
+        gone.result(), intake.result()
+
+    assert again == [film.sha256]
+    assert store.deleted == [film.object_key]
+    assert repo.deletions.films(store) == 0
+    assert read_all(repo) == 1
