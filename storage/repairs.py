@@ -24,6 +24,7 @@ from storage.models import (
     JobRow,
     TenantRow,
 )
+from storage.setback import shorten_leases
 from storage.tally import Tally
 
 
@@ -36,6 +37,18 @@ class Repairs:
         self._jobs = jobs
         self._control = control
         self._max_attempts = max_attempts
+
+    def late_leases(self, lease_seconds: float, limit: int = CHUNK_ROWS) -> int:
+        """Shorten leases that end too late since the server's clock was set back.
+
+        Args:
+            lease_seconds: How long a lease of a worker holds without renewal, here.
+            limit: Most of each kind.
+
+        Returns:
+            The number of films, archives, exports, uploads and deliveries under them.
+        """
+        return shorten_leases(self._database, lease_seconds, limit)
 
     def expired_leases(self, limit: int = CHUNK_ROWS) -> int:
         """Take back films whose worker did not renew its lease.

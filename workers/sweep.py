@@ -50,10 +50,12 @@ def sweep(parts: Parts) -> dict[str, int]:
 
 def _repair(parts: Parts) -> dict[str, int]:
     repairs, most = parts.repository.repairs, parts.settings.max_attempts
+    lease_seconds = parts.settings.lease_seconds
     exports, uploads = parts.repository.exports, parts.repository.uploads
     return take(
         parts,
         {
+            "leases_shortened": lambda: repairs.late_leases(lease_seconds, CHUNK),
             "expired_leases": lambda: _in_chunks(lambda: repairs.expired_leases(CHUNK)),
             "expired_expansions": lambda: repairs.expired_expansions(most),
             "retried": lambda: _in_chunks(lambda: repairs.retried(CHUNK)),

@@ -25,6 +25,19 @@ def test_films_of_a_worker_that_went_silent_are_put_back(make):
     assert desk.repository.repairs.check_counters() == []
 
 
+def test_films_of_a_dead_worker_come_back_although_the_clock_was_set_back(make):
+    parts, desk = make()
+    job = desk.submit([films.jpeg(seed) for seed in range(3)])
+    parts.repository.claims.claim("dead", limit=3, lease_seconds=12.0, hard_seconds=120.0)
+    parts.repository.database.clock_offset -= 3_600.0
+
+    assert sweep(parts)["leases_shortened"] == 3
+    parts.repository.database.clock_offset += 61.0
+    sweep(parts)
+
+    assert desk.job(job).queued == 3
+
+
 def test_a_film_that_kills_alone_is_given_up_at_last(make):
     parts, desk = make(max_attempts=2)
     job = desk.submit([films.jpeg(0)])
