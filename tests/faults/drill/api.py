@@ -1,4 +1,5 @@
-"""What gunicorn serves in a drill: the API, with a point between its commit and its enqueue."""
+"""What gunicorn serves in a drill: the API, with a point between its commit and its enqueue, and
+with the clock of strikes."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from api import doorbell
 from api.application import create_app
 from lungline.settings import current_settings
 from lungline.telemetry import configure_logging
+from tests.faults.drill.clock import set_clock
 from tests.faults.drill.strikes import ENQUEUE, pass_point
 
 ring = doorbell.Doorbell._ring
@@ -23,4 +25,5 @@ def struck_ring(self: doorbell.Doorbell, *args: Any) -> None:
 
 doorbell.Doorbell._ring = struck_ring  # type: ignore[method-assign]
 configure_logging(current_settings(), "api")
+set_clock(Path(os.environ["LUNGLINE_DRILL_STRIKES"]))
 app = create_app(current_settings())

@@ -16,18 +16,24 @@ from lungline.client.client import JobOptions, LunglineClient
 from lungline.client.retry import Retry
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import DatabaseUnavailable
+from storage.events import EventType
 from storage.intake import FilmIntake
 from storage.jobs import Job
 from storage.object_audit import ObjectAudit
+from storage.object_audit.places import Kind
 from tests.factories.work import Desk
 from tests.faults.drill.films import make_films
 from tests.faults.drill.stack import Stack, Stuck, wait_for
-from tests.faults.drill.strikes import DEADLY, set_mode
+from tests.faults.drill.strikes import CLOCK, DEADLY, disarm, set_mode
 from tests.faults.drill.undisturbed import same
 
 FILMS = 300
 AFTERWARDS = 8
 """Films of the job that shows that the stack serves again."""
+PADDING = 24 << 20
+"""Bytes with which an archive is sent in several parts."""
+STORED_EVERY = 30
+"""Of so many films one is fetched, and compared with its checksum."""
 PATIENT = Retry(tries=60, first_seconds=0.1, most_seconds=1.0)
 
 
@@ -42,6 +48,7 @@ class Fault:
         share: Of the films, read or with `expanding` unpacked, before it strikes; drawn between.
         expanding: Strikes while the archive is being unpacked.
         submitting: Strikes in the submission itself: called with the bytes sent so far.
+        in_parts: The archive is so large that it is uploaded in parts.
         deadly: What some films do to the process that reads them.
         needs: "postgres" or "seaweed" or "local", where it needs one.
     """
@@ -51,6 +58,7 @@ class Fault:
     share: tuple[float, float] = (0.05, 0.5)
     expanding: bool = False
     submitting: Callable[[Drill, int], None] | None = None
+    in_parts: bool = False
     deadly: tuple[str, ...] = ()
     needs: str = ""
 
@@ -104,12 +112,17 @@ class Drill:
             seconds = time.monotonic() - began
             outcome = self._look(films, deadly, resumed, seconds)
             outcome.wrong.extend(self._without_owner(fault))
+            outcome.wrong.extend(
+                f"{left} was not carried out" for left in disarm(self.stack.strikes)
+            )
             set_mode(self.stack.strikes, DEADLY)
             self._serve_again()
         except Stuck as error:
             return Outcome(stuck=str(error))
         finally:
-            set_mode(self.stack.strikes, DEADLY)
+            for mode in (DEADLY, CLOCK):
+                set_mode(self.stack.strikes, mode)
+            disarm(self.stack.strikes)
             self.desk.close()
         return outcome
 
@@ -142,16 +155,17 @@ class Drill:
 
     def _submit(self, films: list[bytes], fault: Fault) -> None:
         archive = self.scratch / "films.zip"
-        archive.write_bytes(zip_of(films))
+        archive.write_bytes(zip_of(films, PADDING if fault.in_parts else 0))
         struck = False
 
         def sent(total: int) -> None:
             nonlocal struck
-            if fault.submitting and not struck:
+            if fault.submitting and total and not struck:
                 struck = True
                 fault.submitting(self, total)
 
-        with LunglineClient(self.stack.settings.url, retry=PATIENT) as client:
+        above = PADDING if fault.in_parts else 2 * archive.stat().st_size
+        with LunglineClient(self.stack.settings.url, retry=PATIENT, upload_above=above) as client:
             told = client.submit_archive(archive, JobOptions(name=fault.name), sent)
         self.job = self.desk.repository.jobs.get(DEFAULT_TENANT, told.id)
 
@@ -187,14 +201,29 @@ class Drill:
                 lost += 1
             elif bad and (item.status, item.error_code) != (ItemStatus.FAILED, EXHAUSTED):
                 wrong.append(f"a deadly film is {item.status}")
-            elif not bad and number in should and not same(_found(item), should[number]):
+            elif not bad and number in should and not self._same(item, film, should[number]):
                 differ += 1
         ended = JobStatus.COMPLETED_WITH_ERRORS if deadly else JobStatus.SUCCEEDED
         if job.status is not ended:
             wrong.append(f"the job is {job.status}")
+        if (job.total, job.entries_accepted) != (FILMS, FILMS):
+            wrong.append(f"{job.entries_accepted} entries and {job.total} films are counted")
+        told = self.desk.repository.events.after(DEFAULT_TENANT, job.id)
+        if (times_told := [each.type for each in told].count(EventType.FINISHED)) != 1:
+            wrong.append(f"the job's end is told {times_told} times")
         wrong += self._without_object(items)
         double = sum(count > 1 for count in times.values())
         return Outcome(lost, double, differ, "", wrong, resumed, seconds)
+
+    def _same(self, item: Any, film: bytes, should: list[float]) -> bool:
+        """Whether what is found, and now and then what is stored, is that of the film."""
+        found = item.prediction.findings
+        first = max(found, key=lambda finding: finding["probability"])["label"]
+        if item.seq % STORED_EVERY == 0:
+            stored = self.desk.store.get(item.film.object_key)
+            if hashlib.sha256(stored).hexdigest() != item.film.sha256:
+                return False
+        return item.prediction.top_label == first and same(_found(item), should)
 
     def _without_object(self, items: list[Any]) -> list[str]:
         keys = {key for item in items for key in _keys_of(item)}
@@ -204,14 +233,15 @@ class Drill:
     def _without_owner(self, fault: Fault) -> list[str]:
         """Audit the store with no grace: nothing is being sent or read.
 
-        Only an API that died between store and database may leave objects without an owner, and
+        Only an API that died between store and database may leave archives without an owner, and
         those the audit must be able to remove.
         """
         audit = ObjectAudit(self.desk.repository, self.desk.store, grace_seconds=0.0)
         found = [*audit.orphans(), *audit.unfinished()]
         if not found:
             return []
-        wrong = [] if fault.submitting else [f"{len(found)} objects without an owner"]
+        excused = fault.submitting and all(each.kind == Kind.UPLOAD for each in found)
+        wrong = [] if excused else [f"{len(found)} objects without an owner"]
         for orphan in found:
             audit.remove(orphan)
         audit.purge()
@@ -239,12 +269,14 @@ def name_of(number: int) -> str:
     return f"film-{number:04}.png"
 
 
-def zip_of(films: list[bytes]) -> bytes:
-    """Pack films."""
+def zip_of(films: list[bytes], padding: int = 0) -> bytes:
+    """Pack films, and so many bytes that are no film."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for number, film in enumerate(films):
             archive.writestr(name_of(number), film)
+        if padding:
+            archive.writestr("padding.txt", bytes(padding))
     return packed.getvalue()
 
 
@@ -254,5 +286,5 @@ def _found(item: Any) -> list[float]:
 
 def _keys_of(item: Any) -> list[str]:
     film, prediction = item.film, item.prediction
-    keys = [film.object_key] if film else []
-    return keys + ([prediction.mask_key] if prediction and prediction.mask_key else [])
+    pictures = (prediction.mask_key, prediction.view_key) if prediction else ()
+    return [key for key in (film and film.object_key, *pictures) if key]

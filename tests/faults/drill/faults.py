@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import psutil
 
 from lungline.queueing import TASK_OF_QUEUE, Queue, make_celery
+from storage.database import LOCK_WAIT_SECONDS
 from storage.objects.local import LocalStore
 from tests.faults.drill.drill import FILMS, Drill, Fault
 from tests.faults.drill.stack import PARTS, paused, wait_for
@@ -24,6 +25,7 @@ from tests.faults.drill.strikes import (
     armed,
     set_mode,
 )
+from tests.fixtures.wire import State
 
 KILL, TERM = signal.SIGKILL, signal.SIGTERM
 AWAY_SECONDS = (0.2, 2.0)
@@ -166,8 +168,18 @@ def store_mode(mode: str) -> Callable[[Drill], None]:
     return strike
 
 
+def wire_of(name: str, state: State, most_seconds: float) -> Callable[[Drill], None]:
+    """Let the line to a server fail for some seconds, also for longer than anybody waits."""
+
+    def strike(drill: Drill) -> None:
+        with drill.stack.pair.wires[name].failing(state):
+            time.sleep(drill.rng.uniform(1.0, most_seconds))
+
+    return strike
+
+
 def clock_jump(seconds: int) -> Callable[[Drill], None]:
-    """Let the workers' clock be wrong for a while, longer than a lease; it jumps there and back."""
+    """Let the machine's clock be wrong for longer than a lease; it jumps there and back."""
 
     def strike(drill: Drill) -> None:
         settings = drill.stack.settings
@@ -178,9 +190,15 @@ def clock_jump(seconds: int) -> Callable[[Drill], None]:
     return strike
 
 
+def set_back(drill: Drill) -> None:
+    """Set the clock back, for good, and kill the worker that took films by the old one."""
+    set_mode(drill.stack.strikes, CLOCK, seconds="-3600")
+    end("analyze", KILL)(drill)
+
+
 def locked_database(drill: Drill) -> None:
-    """Keep the database locked for some seconds."""
-    seconds = drill.rng.uniform(1.0, 4.0)
+    """Keep the database locked for some seconds, also for longer than anybody waits for it."""
+    seconds = drill.rng.uniform(1.0, 1.3 * LOCK_WAIT_SECONDS)
     if drill.stack.pair.postgres:
         with drill.desk.database.read() as connection:
             connection.exec_driver_sql("LOCK TABLE items IN ACCESS EXCLUSIVE MODE")
@@ -237,6 +255,7 @@ def _catalogue() -> list[Fault]:
         Fault("API in mid-upload, SIGKILL", submitting=api_in_upload(KILL)),
         Fault("API in mid-upload, SIGTERM", submitting=api_in_upload(TERM)),
         Fault("API between commit and enqueue", submitting=before_enqueue),
+        Fault("API in an upload of parts, SIGKILL", submitting=api_in_upload(KILL), in_parts=True),
         Fault("whole stack, SIGKILL", whole_stack),
         Fault("broker emptied", broker_emptied),
         Fault("broker from an old file", broker_of_yesterday, share=(0.05, 0.2)),
@@ -246,9 +265,13 @@ def _catalogue() -> list[Fault]:
         Fault("store fails", store_mode("fails")),
         Fault("store is slow", store_mode("slow")),
         Fault("store gives wrong bytes", store_mode("wrong bytes")),
+        Fault("object store answers 500", wire_of("seaweed", State.REFUSING, 10), needs="seaweed"),
+        Fault("object store is silent", wire_of("seaweed", State.SILENT, 30), needs="seaweed"),
+        Fault("database is silent", wire_of("postgres", State.SILENT, 15), needs="postgres"),
         Fault("disk full", full_disk, needs="local"),
         Fault("clock an hour ahead", clock_jump(3600), share=(0.05, 0.2)),
         Fault("clock an hour behind", clock_jump(-3600), share=(0.05, 0.2)),
+        Fault("clock set back, worker killed", set_back),
         Fault("database locked", locked_database),
         Fault("dead database connections", dead_connections, needs="postgres"),
         Fault("film that ends its process", deadly=("exit",)),

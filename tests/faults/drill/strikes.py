@@ -12,6 +12,8 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 POINTS = ("before claim", "after claim", "in inference", "after artifacts", "after commit")
 """Of a worker that reads films, in their order; after the commit the permit is not acknowledged."""
 
@@ -51,6 +53,14 @@ def armed(folder: Path, point: str) -> bool:
     return _file(folder, point).exists()
 
 
+def disarm(folder: Path) -> list[str]:
+    """Take back the strikes that nobody carried out; give their names."""
+    left = [file for file in folder.glob("strike-*") if not file.suffix]
+    for file in left:
+        file.unlink()
+    return [file.name for file in left]
+
+
 def pass_point(folder: Path, point: str) -> None:
     """Strike, if this process is the one."""
     file = _file(folder, point)
@@ -62,9 +72,16 @@ def pass_point(folder: Path, point: str) -> None:
     except FileNotFoundError:  # another process was quicker
         return
     how = json.loads(mine.read_text())
-    pid = os.getppid() if how.get("whole") else os.getpid()
     (folder / STRUCK).write_text(str(os.getpid()))
-    os.kill(pid, signal.Signals[how.get("signal", "SIGKILL")])
+    number = signal.Signals[how.get("signal", "SIGKILL")]
+    for pid in [*(_family() if how.get("whole") else ()), os.getpid()]:
+        os.kill(pid, number)
+
+
+def _family() -> list[int]:
+    """The parent of this process, and its other children: none of them does another thing."""
+    parent = psutil.Process(os.getppid())
+    return [parent.pid, *(child.pid for child in parent.children() if child.pid != os.getpid())]
 
 
 def _file(folder: Path, point: str) -> Path:

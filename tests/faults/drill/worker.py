@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from lungline.settings import Settings, current_settings
+from tests.faults.drill.clock import set_clock
 from tests.faults.drill.films import HashReader
-from tests.faults.drill.strikes import CLOCK, DEADLY, STORE, pass_point, read_mode
+from tests.faults.drill.strikes import DEADLY, STORE, pass_point, read_mode
 from workers.__main__ import prepare
 
 
@@ -95,43 +96,32 @@ def set_points(folder: Path) -> None:
 
 def set_store(folder: Path) -> None:
     """Let the store fail while a file says so."""
-    from lungline.errors import StoreUnavailable
     from storage.objects.local import LocalStore
     from storage.objects.s3 import S3Store
 
-    def failing(get: Callable[..., bytes]) -> Callable[..., bytes]:
-        def failing_get(self: Any, key: str) -> bytes:
-            match read_mode(folder, STORE).get("mode"):
-                case "fails":
-                    raise StoreUnavailable("The object store failed, on purpose.")
-                case "slow":
-                    time.sleep(2.0)
-                case "wrong bytes":
-                    return get(self, key)[:-1] + b"?"
-            return get(self, key)
-
-        return failing_get
-
-    def full(self: LocalStore, objects: Any) -> None:
-        if read_mode(folder, STORE).get("mode") == "full":
-            # What `put_many` makes of the system's ENOSPC, see the tests of the local store.
-            raise StoreUnavailable("The disk of the object store is full.")
-        put_many(self, objects)
-
     for store in (LocalStore, S3Store):
-        store.get = failing(store.get)  # type: ignore[method-assign]
-    put_many, LocalStore.put_many = LocalStore.put_many, full  # type: ignore[method-assign]
+        for name in ("put", "put_many", "put_stream", "get", "get_range", "size", "delete"):
+            setattr(store, name, _failing(getattr(store, name), folder, name))
 
 
-def set_clock(folder: Path) -> None:
-    """Let this process and its children believe in another time while a file says so."""
-    right, right_ns = time.time, time.time_ns
+def _failing(call: Callable[..., Any], folder: Path, name: str) -> Callable[..., Any]:
+    from lungline.errors import StoreUnavailable
+    from storage.objects.local import LocalStore
 
-    def off() -> int:
-        return int(read_mode(folder, CLOCK).get("seconds", 0))
+    def failing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        match read_mode(folder, STORE).get("mode"):
+            case "fails":
+                raise StoreUnavailable("The object store failed, on purpose.")
+            case "full" if name.startswith("put") and isinstance(self, LocalStore):
+                # What it makes of the system's ENOSPC, see the tests of the local store.
+                raise StoreUnavailable("The disk of the object store is full.")
+            case "slow" if name == "get":
+                time.sleep(2.0)
+            case "wrong bytes" if name == "get":
+                return call(self, *args, **kwargs)[:-1] + b"?"
+        return call(self, *args, **kwargs)
 
-    time.time = lambda: right() + off()
-    time.time_ns = lambda: right_ns() + off() * 1_000_000_000
+    return failing
 
 
 def main() -> int:
