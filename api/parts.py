@@ -15,6 +15,7 @@ from lungline.settings import Settings
 from storage.bundles import Bundles
 from storage.database import Database
 from storage.intake import FilmIntake
+from storage.known import KnownObjects
 from storage.objects import ObjectStore, open_store
 from storage.overview import Overview
 from storage.part_failures import PartFailures
@@ -87,7 +88,7 @@ class Parts:
         """The object store."""
         with self._lock:
             if self._store is None:
-                self._store = open_store(self.settings)
+                self._store = open_store(self.settings, KnownObjects(self.database).some)
             return self._store
 
     @property

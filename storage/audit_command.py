@@ -11,6 +11,7 @@ from itertools import chain
 from lungline.errors import LunglineError
 from lungline.settings import Settings
 from storage.database import Database
+from storage.known import KnownObjects
 from storage.object_audit import Finding, ObjectAudit, Problem
 from storage.objects import open_store
 from storage.repository import Repository
@@ -34,7 +35,8 @@ def run_audit(
         The exit status: 0 when nothing is wrong, or not any more; 1 when something is; 2 when the
         audit could not be made.
     """
-    audit = ObjectAudit(Repository(database), open_store(settings), grace_hours * 3_600.0)
+    store = open_store(settings, KnownObjects(database).some)
+    audit = ObjectAudit(Repository(database), store, grace_hours * 3_600.0)
     counts: Counter[str] = Counter()
     try:
         for finding, deleted in _findings(audit, delete=delete):

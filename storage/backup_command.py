@@ -13,6 +13,7 @@ from lungline.stack import DataFolderBusy
 from lungline.stack.lock import DataLock
 from storage.backup import BackupUnusable, TargetNotEmpty, restore_backup, take_backup
 from storage.database import Database
+from storage.known import KnownObjects
 from storage.objects import open_store
 
 HOLDS = (
@@ -30,7 +31,8 @@ def run_backup(
         DatabaseUnavailable: The database does not answer.
     """
     try:
-        made = take_backup(folder, database, open_store(settings), _tell)
+        store = open_store(settings, KnownObjects(database).some)
+        made = take_backup(folder, database, store, _tell)
     except (BackupUnusable, StoreUnavailable, OSError) as error:
         return _failed(error)
     gone = f"; {made.gone:,} were deleted while they were copied" if made.gone else ""

@@ -10,6 +10,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -18,7 +19,7 @@ from urllib.request import urlopen
 from sqlalchemy import make_url
 
 from lungline.bundles import find_bundle
-from lungline.errors import LunglineError
+from lungline.errors import DatabaseUnavailable, LunglineError
 from lungline.queueing import Permits, Queue, make_celery
 from lungline.redaction import Redactor
 from lungline.settings import Settings, load_settings, secrets_of
@@ -27,6 +28,7 @@ from lungline.stack.listener import open_listener
 from ml.bundle import Bundle
 from ml.errors import BundleError
 from storage.database import Database
+from storage.known import KnownObjects
 from storage.migrate import current_revision, head_revision
 from storage.objects import open_store
 from storage.space import Space
@@ -91,15 +93,35 @@ def _database(settings: Settings) -> Found:
 
 
 def _store(settings: Settings) -> Found:
-    if settings.store == "local" and not settings.objects_dir.exists():
-        return True, f"not made yet ({settings.objects_dir})", "the first film makes it"
     where = settings.objects_dir if settings.store == "local" else settings.s3_bucket
     try:
-        open_store(settings).check()
+        if settings.store == "local" and not settings.objects_dir.exists() and _is_new(settings):
+            return True, f"not made yet ({where})", "the first film makes it"
+        open_store(settings, partial(_known, settings)).check()
     except LunglineError as error:
         what = "LUNGLINE_STORE_DIR" if settings.store == "local" else "LUNGLINE_S3_*"
         return False, f"{error.message} ({where})", f"see to its permissions, or correct {what}"
     return True, f"it can be used ({where})", ""
+
+
+def _is_new(settings: Settings) -> bool:
+    """Whether nothing is known to be stored; of a database that is down its own check tells."""
+    try:
+        return not _known(settings)
+    except DatabaseUnavailable:
+        return True
+
+
+def _known(settings: Settings) -> list[str]:
+    """What should be in the store; connecting to a SQLite database that is not there makes one."""
+    url = make_url(settings.sqlalchemy_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return []
+    database = Database(settings.sqlalchemy_url)
+    try:
+        return KnownObjects(database).some()
+    finally:
+        database.dispose()
 
 
 def _broker(settings: Settings) -> Found:

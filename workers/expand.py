@@ -18,7 +18,7 @@ from storage.expansions import Expansion
 from storage.intake import FilmIntake
 from workers.archive import ArchiveError, RangeReader
 from workers.lease import Lease, LeaseLost
-from workers.manifests import settle, take_over
+from workers.manifests import ManifestGone, settle, take_over
 from workers.parts import Parts
 from workers.progress import Progress
 from workers.rereading import FilmsGone, reread, without
@@ -62,9 +62,11 @@ def _work(parts: Parts, expansion: Expansion) -> None:
     except LeaseLost:
         log.info("expansion dropped: cancelled, or another worker has it")
     except ArchiveError as error:
-        _finish(parts, expansion, (error.code, error.message))
+        _finish(parts, expansion, (error.code, error.message), keep=isinstance(error, ManifestGone))
     except ObjectNotFound:
-        _finish(parts, expansion, ("archive_unreadable", "The uploaded archive is gone."))
+        # Its row stays: who finds the archive again can put it back.
+        gone = ("archive_unreadable", "The uploaded archive is gone.")
+        _finish(parts, expansion, gone, keep=True)
     except PartUnavailable as error:
         _hand_back(parts, expansion)
         parts.backoff.after(error)
@@ -181,8 +183,10 @@ def _send_permits(parts: Parts) -> None:
         log.warning("permits not sent; the sweep sends them", code=error.code)
 
 
-def _finish(parts: Parts, expansion: Expansion, error: tuple[str, str] | None) -> None:
-    expansions, keep = parts.repository.expansions, parts.settings.keep_archives
+def _finish(
+    parts: Parts, expansion: Expansion, error: tuple[str, str] | None, *, keep: bool = False
+) -> None:
+    expansions, keep = parts.repository.expansions, keep or parts.settings.keep_archives
     finished = expansions.finish(expansion.lease_id, expansion.job_id, error, keep=keep)
     log.info("archive expanded", finished=finished, error=error[0] if error else None)
     try:

@@ -19,6 +19,14 @@ LINES = 1_000
 """Lines that are committed together."""
 
 
+class ManifestGone(ArchiveError):
+    """The store has no manifest where one was put."""
+
+    def __init__(self) -> None:
+        """Say so."""
+        super().__init__("manifest_unreadable", "The uploaded manifest is gone.")
+
+
 def take_over(parts: Parts, expansion: Expansion, goes_on: Callable[[], bool]) -> Iterator[bool]:
     """Take over what is left of the manifest, and yield after each piece whether it was committed.
 
@@ -55,7 +63,7 @@ def take_over(parts: Parts, expansion: Expansion, goes_on: Callable[[], bool]) -
     except ManifestUnreadable as error:
         raise ArchiveError("manifest_unreadable", str(error)) from None
     except ObjectNotFound:
-        raise ArchiveError("manifest_unreadable", "The uploaded manifest is gone.") from None
+        raise ManifestGone from None
 
 
 def settle(parts: Parts, expansion: Expansion) -> Iterator[bool]:

@@ -14,6 +14,7 @@ from lungline.queueing import Permits
 from lungline.settings import Settings
 from storage.claims import ClaimedItem
 from storage.database import Database
+from storage.known import KnownObjects
 from storage.objects import ObjectStore, open_store
 from storage.part_failures import PartFailures
 from storage.quotas import Limits
@@ -117,7 +118,7 @@ def build_parts(
         limits=Limits.of(settings),
     )
     failures = PartFailures(repository.database, role)
-    store = open_store(settings)
+    store = open_store(settings, KnownObjects(repository.database).some)
     return Parts(
         settings=settings,
         repository=repository,

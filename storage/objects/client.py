@@ -90,13 +90,17 @@ def _make_client(settings: Settings, endpoint: str | None, checksums: bool) -> A
 
 
 @contextmanager
-def store_errors() -> Iterator[None]:
-    """Turn what boto3 raises into `ObjectNotFound` or `StoreUnavailable`."""
+def store_errors(*, absent: bool = True) -> Iterator[None]:
+    """Turn what boto3 raises into `ObjectNotFound` or `StoreUnavailable`.
+
+    Args:
+        absent: Whether a 404 can say that there is no such object; else the store failed.
+    """
     try:
         yield
     except ClientError as error:
         code = error_code(error)
-        if code in _ABSENT:
+        if absent and code in _ABSENT:
             raise ObjectNotFound("The object store has no such object.") from error
         raise StoreUnavailable(
             f"The object store refused a request ({code}). Check its bucket, keys and space."

@@ -19,6 +19,7 @@ from storage.objects.durable import flush_folder, make_folders, move, write_all,
 from storage.objects.keys import LEAST_SEGMENTS, check_range
 from storage.objects.layout import Layout
 from storage.objects.local_parts import LocalParts
+from storage.objects.marker import NAME, WORDS, Known, Marker, nothing_known
 from storage.objects.parallel import for_all
 from storage.objects.parted import PartedObjects
 
@@ -33,12 +34,19 @@ _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR})
 class LocalStore:
     """An `ObjectStore` in a folder. Holds no open files, so it may be used across a fork."""
 
-    def __init__(self, root: Path) -> None:
-        """Use the folder `root`, which is made when it is first written to."""
-        self._incoming = root.resolve() / _INCOMING
-        self._layout = Layout(root.resolve())
+    def __init__(self, root: Path, known: Known = nothing_known) -> None:
+        """Use the folder `root`, which is made when it is first written to.
+
+        Args:
+            root: The folder.
+            known: What should be in it, asked where it has no marker.
+        """
+        self._root = root.resolve()
+        self._incoming = self._root / _INCOMING
+        self._layout = Layout(self._root)
+        self._marker = Marker(self._is_marked, self._mark, self._has, known)
         self.parts: PartedObjects = LocalParts(
-            root.resolve(), self._layout.path, _reading, _writing
+            self._root, self._layout.path, self._marker, self._reading, _writing
         )
 
     def put(self, key: str, data: bytes) -> None:
@@ -57,7 +65,7 @@ class LocalStore:
     def put_stream(self, key: str, stream: BinaryIO, limit: int) -> StoredStream:
         """See `ObjectStore.put_stream`."""
         target = self._layout.path(key)
-        with self._temporaries(1, _mark(key)) as (temporary,):
+        with self._temporaries(1, _begin_of(key)) as (temporary,):
             stored = _copy(LimitedReader(stream, limit), temporary)
             with _writing():
                 move(temporary, target)
@@ -67,25 +75,22 @@ class LocalStore:
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
         path = self._layout.path(key)
-        with _reading():
+        with self._reading():
             return path.read_bytes()
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See `ObjectStore.get_range`."""
         check_range(start, length)
         path = self._layout.path(key)
-        with _reading(), path.open("rb") as file:
+        with self._reading(), path.open("rb") as file:
             file.seek(start)
             return file.read(length)
 
     def size(self, key: str) -> int:
         """See `ObjectStore.size`."""
         path = self._layout.path(key)
-        with _reading():
-            status = path.stat()
-            if not stat.S_ISREG(status.st_mode):
-                raise FileNotFoundError(errno.ENOENT, "not a file")
-            return status.st_size
+        with self._reading():
+            return _size_of(path)
 
     def exists(self, key: str) -> bool:
         """See `ObjectStore.exists`."""
@@ -98,7 +103,7 @@ class LocalStore:
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
         path = self._layout.path(key)
-        with suppress(ObjectNotFound), _reading():
+        with suppress(ObjectNotFound), self._reading():
             path.unlink()
             flush_folder(path.parent)
         if key.count("/") >= LEAST_SEGMENTS:
@@ -110,7 +115,7 @@ class LocalStore:
         """See `ObjectStore.discard`."""
         self.delete(key)
         with _writing():
-            for path in self._incoming.glob(f"{_mark(key)}*"):
+            for path in self._incoming.glob(f"{_begin_of(key)}*"):
                 path.unlink(missing_ok=True)
 
     def link(self, key: str, seconds: int, filename: str, media_type: str) -> str | None:
@@ -119,12 +124,14 @@ class LocalStore:
 
     def keys(self, prefix: str) -> Iterator[str]:
         """See `ObjectStore.keys`."""
-        with _reading():
+        self._marker.check()
+        with self._reading():
             yield from (key for key, _ in self._layout.files(prefix))
 
     def listing(self, prefix: str) -> Iterator[Listed]:
         """See `ObjectStore.listing`."""
-        with _reading():
+        self._marker.check()
+        with self._reading():
             for key, path in self._layout.files(prefix):
                 try:
                     status = path.stat()
@@ -141,6 +148,7 @@ class LocalStore:
     @contextmanager
     def _temporaries(self, count: int, mark: str = "") -> Iterator[list[Path]]:
         """Names of files that are gone when the block is left; they are not made here."""
+        self._marker.ready()
         with _writing():
             make_folders(self._incoming)
         paths = [self._incoming / f"{mark}{uuid4().hex}" for _ in range(count)]
@@ -152,8 +160,37 @@ class LocalStore:
                 with suppress(OSError):
                     path.unlink()
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with _reading():
+                yield
+        except ObjectNotFound:
+            self._marker.check()
+            raise
 
-def _mark(key: str) -> str:
+    def _is_marked(self) -> bool:
+        return _is_file(self._root / NAME)
+
+    def _mark(self) -> None:
+        with _writing():
+            make_folders(self._root)
+            with suppress(FileExistsError):  # another process made it just now
+                write_flushed(self._root / NAME, WORDS)
+            flush_folder(self._root)
+
+    def _has(self, key: str) -> bool:
+        return _is_file(self._layout.path(key))
+
+
+def _size_of(path: Path) -> int:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise FileNotFoundError(errno.ENOENT, "not a file")
+    return status.st_size
+
+
+def _begin_of(key: str) -> str:
     """How the temporary file of a stream to `key` begins."""
     return f"{hashlib.sha256(key.encode()).hexdigest()[:32]}-"
 
@@ -182,6 +219,15 @@ def _remove_stale(folder: Path) -> None:
             with suppress(FileNotFoundError):
                 if entry.stat().st_mtime < time.time() - _STALE_SECONDS:
                     os.unlink(entry)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        with _reading():
+            _size_of(path)
+    except ObjectNotFound:
+        return False
+    return True
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from lungline.errors import UploadBusy, UploadIncomplete
 from storage.objects.base import CHUNK
 from storage.objects.durable import flush_folder, make_folders, move, write_flushed
 from storage.objects.keys import check_key
+from storage.objects.marker import Marker
 from storage.objects.parted import Part, Parted, Unfinished, check_md5, wrong_size
 
 FOLDER = ".parts"
@@ -34,23 +35,31 @@ class LocalParts:
     """`PartedObjects` in a folder."""
 
     def __init__(
-        self, root: Path, path: Callable[[str], Path], reading: Guard, writing: Guard
+        self,
+        root: Path,
+        path: Callable[[str], Path],
+        marker: Marker,
+        reading: Guard,
+        writing: Guard,
     ) -> None:
         """Keep parts below `root`.
 
         Args:
             root: Of the store.
             path: Where an object is.
+            marker: Of the store.
             reading: Turns the file system's errors into the store's, absence among them.
             writing: The same, but absence is a failure.
         """
         self._folder = root / FOLDER
         self._path = path
+        self._marker = marker
         self._reading = reading
         self._writing = writing
 
     def begin(self, key: str) -> str:
         """See `PartedObjects.begin`."""
+        self._marker.ready()
         token = uuid4().hex
         folder = self._folder / f"{_digest(key)}-{token}"
         with self._writing():
@@ -108,6 +117,7 @@ class LocalParts:
 
     def abort(self, key: str, token: str | None = None) -> None:
         """See `PartedObjects.abort`."""
+        self._marker.check()
         with self._writing():
             for folder in self._folder.glob(f"{_digest(key)}-{token or '*'}"):
                 with suppress(FileNotFoundError):
@@ -115,6 +125,7 @@ class LocalParts:
 
     def unfinished(self) -> Iterator[Unfinished]:
         """See `PartedObjects.unfinished`."""
+        self._marker.check()
         with self._writing():
             for note in self._folder.glob(f"*/{_KEY}"):
                 with suppress(FileNotFoundError):  # completed or aborted meanwhile

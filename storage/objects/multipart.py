@@ -40,14 +40,14 @@ class PartedUpload:
         """
         first = self._read(reader, size)
         if len(first) < size:
-            with store_errors():
+            with store_errors(absent=False):
                 self._client.put_object(**self._where, Body=first)
         else:
             self._send_parts(first, reader, size)
         return StoredStream(self._size, self._digest.hexdigest())
 
     def _send_parts(self, part: bytes, reader: LimitedReader, size: int) -> None:
-        with store_errors():
+        with store_errors(absent=False):
             answer = self._client.create_multipart_upload(**self._where, ChecksumAlgorithm="CRC32")
         upload = {**self._where, "UploadId": answer["UploadId"]}
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, BinaryIO
 
 from botocore.exceptions import ClientError
@@ -22,19 +23,35 @@ _NOT_ARRIVED = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 class S3Parts:
     """`PartedObjects` in a bucket."""
 
-    def __init__(self, settings: Settings, signer: ClientOfProcess) -> None:
-        """Use the bucket of the settings, and a client that signs links; nothing is sent yet."""
+    def __init__(
+        self,
+        settings: Settings,
+        signer: ClientOfProcess,
+        ready: Callable[[], None],
+        errors: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        """Use the bucket of the settings; nothing is sent yet.
+
+        Args:
+            settings: Which bucket.
+            signer: A client that signs links.
+            ready: Called before something is stored.
+            errors: Turns boto3's errors into the store's, absence among them.
+        """
         self._bucket = settings.s3_bucket
         self._through_store = settings.upload_parts == "store"
         # AWS wants the checksum of its own kind with all parts of an upload or with none, and
         # nobody can ask it of every client. Each part has its MD5.
         self._client = ClientOfProcess(settings, checksums=False)
         self._signer = signer
+        self._ready = ready
+        self._errors = errors
 
     def begin(self, key: str) -> str:
         """See `PartedObjects.begin`."""
         check_key(key)
-        with store_errors():
+        self._ready()
+        with store_errors(absent=False):
             answer = self._client.get().create_multipart_upload(Bucket=self._bucket, Key=key)
         return str(answer["UploadId"])
 
@@ -46,7 +63,7 @@ class S3Parts:
             raise wrong_size(number, size)
         digest = hashlib.md5(data, usedforsecurity=False).digest()
         check_md5(number, md5, digest)
-        with store_errors():
+        with self._errors():
             answer = self._client.get().upload_part(
                 **self._where(whole),
                 PartNumber=number,
@@ -70,7 +87,7 @@ class S3Parts:
 
     def arrived(self, whole: Parted) -> list[Part]:
         """See `PartedObjects.arrived`."""
-        with store_errors():
+        with self._errors():
             parts = [
                 Part(int(part["PartNumber"]), int(part["Size"]), _plain(part["ETag"]))
                 for page in self._pages("list_parts", **self._where(whole))
@@ -83,7 +100,7 @@ class S3Parts:
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
         if whole.missing(parts):
             raise UploadIncomplete("Parts are missing.")
-        with store_errors():
+        with self._errors():
             try:
                 self._client.get().complete_multipart_upload(
                     **self._where(whole), MultipartUpload={"Parts": listed}
@@ -106,7 +123,7 @@ class S3Parts:
         yield from self._begun("")
 
     def _begun(self, prefix: str) -> Iterator[Unfinished]:
-        with store_errors():
+        with store_errors(absent=False):
             for page in self._pages("list_multipart_uploads", Bucket=self._bucket, Prefix=prefix):
                 for upload in page.get("Uploads", ()):
                     at = upload["Initiated"].timestamp()
@@ -114,7 +131,7 @@ class S3Parts:
 
     def _abort(self, key: str, token: str) -> None:
         try:
-            with store_errors():
+            with self._errors():
                 self._client.get().abort_multipart_upload(
                     Bucket=self._bucket, Key=key, UploadId=token
                 )

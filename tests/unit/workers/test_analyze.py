@@ -101,6 +101,23 @@ def test_a_film_that_is_gone_from_the_store_fails_alone(make):
     assert [item.error_code for item in desk.items(job)] == [None, None, "missing_object"]
 
 
+def test_films_whose_store_is_not_mounted_wait_for_it(make):
+    parts, desk = make()
+    job = desk.submit(many(2))
+    place = parts.settings.objects_dir
+    place.rename(place.with_name("away"))
+    place.mkdir()
+
+    for _ in range(4):
+        spend(parts)
+    assert desk.job(job).queued == 2
+
+    place.rmdir()  # nothing was stored there
+    place.with_name("away").rename(place)
+    drain(parts)
+    assert desk.job(job).succeeded == 2
+
+
 def test_a_film_that_the_store_damages_is_given_up_alone_and_one_that_it_mends_is_read(make):
     parts, desk = make(max_attempts=2)
     job = desk.submit(many(3))

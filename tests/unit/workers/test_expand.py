@@ -231,6 +231,38 @@ def test_an_archive_that_is_gone_fails_the_job(make):
     expand_archive(parts)
 
     assert desk.job(job).error_code == "archive_unreadable"
+    # Who finds it can put it back.
+    assert desk.job(job).archive_key == job.archive_key
+    assert "spent_archives" not in sweep(parts)
+
+
+def test_an_archive_whose_manifest_is_gone_stays(make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(1), manifest=b"filename,external_id\n")
+    for key in desk.store.keys(f"{DEFAULT_TENANT}/uploads/"):
+        if key != job.archive_key:
+            desk.store.delete(key)
+
+    expand_archive(parts)
+
+    assert desk.job(job).error_code == "manifest_unreadable"
+    assert desk.store.exists(job.archive_key)
+
+
+def test_an_archive_whose_store_is_not_mounted_waits_for_it(make):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(3))
+    place = parts.settings.objects_dir
+    place.rename(place.with_name("away"))
+
+    for _ in range(4):
+        assert expand_archive(parts)
+    assert desk.job(job).status is JobStatus.EXPANDING
+
+    assert not place.exists()
+    place.with_name("away").rename(place)
+    expand_archive(parts)
+    assert (desk.job(job).status, desk.job(job).total) == (JobStatus.RUNNING, 3)
 
 
 @pytest.mark.parametrize("kind", list(ArchiveFormat))
