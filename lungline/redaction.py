@@ -1,7 +1,7 @@
 """Secrets never stand in logs: whatever looks like one is replaced in every line.
 
 The last line of defence: nothing should log a secret to begin with, but drivers put addresses
-into the texts of their errors.
+into the texts of their errors, and databases values of rows.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ _PATTERNS = (
     re.compile(r"(?i)(?<=password=)[^\s&\"',)]+"),  # of an address, or of libpq's words
     re.compile(r"(?<=lungline_session=)[^\s;\"',]+"),
     re.compile(r"(?<=whsec_)[A-Za-z0-9+/=_-]+"),
+    # Values of rows, as PostgreSQL quotes them behind the first line of an error.
+    re.compile(r"(?<=DETAIL:  )[^\n]+"),
+    re.compile(r"(?<=CONTEXT:  )[^\n]+"),
 )
 _SHORTEST = 6
 """A shorter secret could be any word; it has no place in a deployment."""

@@ -31,6 +31,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from lungline.errors import DatabaseUnavailable
 from storage.clock import server_now
+from storage.driver_errors import hide_values
 from storage.faults import Fault, fault_of
 
 T = TypeVar("T")
@@ -190,7 +191,7 @@ def _make_engine(url: URL, lock_wait: float) -> Engine:
         "pool_timeout": lock_wait,
         # NaN is not JSON, and PostgreSQL refuses it.
         "json_serializer": json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode,
-        # Parameters may hold names: they stay out of error texts.
+        # Parameters may hold names: they stay out of error texts. So do values (`hide_values`).
         "hide_parameters": True,
     }
     if url.get_backend_name() != "sqlite":
@@ -198,9 +199,11 @@ def _make_engine(url: URL, lock_wait: float) -> Engine:
         options = " ".join(f"-c {name}={value}" for name, value in settings.items())
         arguments = _POSTGRESQL_ARGUMENTS | {"options": options}
         engine = create_engine(url, connect_args=arguments, **common)
+        event.listen(engine, "handle_error", hide_values)
         _ask_the_idle(engine)
         return engine
     engine = create_engine(url, connect_args={"timeout": lock_wait}, **common)
+    event.listen(engine, "handle_error", hide_values)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

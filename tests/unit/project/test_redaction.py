@@ -31,6 +31,9 @@ KEY = "lungline_" + "0a" * 16 + "_" + "Zz-_" * 10 + "abc"
         ("Cookie: lungline_session=0a.17.beef; other=1", "beef"),
         ("signed with whsec_aGVsbG8+/w==.", "aGVsbG8"),
         ("it is s3cr3t-value here", "s3cr3t-value"),
+        ("a key twice\nDETAIL:  Key (name)=(Kim) already exists.\n[SQL: INSERT]", "Kim"),
+        ("Task raised: UniqueViolation('a key twice\\nDETAIL:  Key (name)=(Kim)')", "Kim"),
+        ('too long\nCONTEXT:  COPY items, line 1, column name: "Kim"\n', "Kim"),
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(text: str, hidden: str) -> None:
