@@ -634,6 +634,7 @@ JOB_CODES: dict[str, str] = {
     "too_many_entries": "The archive holds more entries than the limit allows.",
     "archive_too_large": "The archive unpacks to more bytes than the limit allows.",
     "suspicious_ratio": "The archive unpacks to far more than films would.",
+    "storage_quota_reached": "The films are more than the tenant may have stored.",
     "overlapping_entries": "The archive's entries overlap, as only a zip bomb's do.",
     "attempts_exhausted": "Expanding the archive failed each time.",
     "internal_error": "Something failed inside the service.",

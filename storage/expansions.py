@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -16,11 +16,12 @@ from storage import transitions
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.entries import NewEntry
-from storage.films import Restore, cannot_restore
+from storage.films import Restore, cannot_restore, new_bytes
+from storage.intake.film import IntakenFilm
 from storage.manifests import Line
 from storage.manifests import rows as manifest_rows
 from storage.models import JOB_ARCHIVE_SPENT, JOB_EXPANDING, JobRow
-from storage.quotas import Limits, has_room
+from storage.quotas import Limits, enforce_unpacked, has_room
 from storage.tally import Tally
 
 _JOB = (
@@ -30,6 +31,8 @@ _JOB = (
     JobRow.total,
     JobRow.entries_seen,
     JobRow.manifest_key,
+    JobRow.archive_size,
+    JobRow.manifest_size,
 )
 _RELEASED = {"expand_lease_id": None, "expand_worker_id": None, "expand_lease_expires_at": None}
 
@@ -150,6 +153,20 @@ class Expansions:
         change = update(JobRow).where(*_held(lease_id)).values(expand_lease_expires_at=expires)
         return self._database.run(lambda c: bool(c.execute(change).rowcount))
 
+    def check(self, expansion: Expansion, films: Collection[IntakenFilm]) -> None:
+        """Refuse films of an archive before they are stored, like `commit_slice`.
+
+        Raises:
+            StorageQuotaReached: With them the tenant would have more than it may.
+        """
+        if self._limits.stored_bytes is None:
+            return
+        with self._database.read() as connection:
+            coming = new_bytes(connection, expansion.tenant, films)
+            if coming:
+                packed = _packed(expansion)
+                enforce_unpacked(connection, expansion.tenant, self._limits, packed, coming)
+
     def commit_slice(
         self,
         lease_id: str,
@@ -173,6 +190,9 @@ class Expansions:
             offset: Where the next entry begins, in an archive that is read as a stream.
             after: The last file, in a folder outside the service.
             restore: Stores films again that a deletion took away meanwhile.
+
+        Raises:
+            StorageQuotaReached: The tenant would have more bytes than it may; nothing was written.
 
         Returns:
             False when the lease is lost or the job was cancelled; then nothing was written.
@@ -284,7 +304,10 @@ class Expansions:
         items = [entry.item for entry in entries if entry.item is not None]
         rows = item_rows.add(connection, at, job, items, job.total, tally, restore)
         entry_rows.add(connection, job.id, entries, rows, cursor - len(entries), tally)
+        grows = tally.film_bytes[job.tenant] > 0
         transitions.settle(connection, at, tally)
+        if grows:  # which holds the tenant's row, so that many at once do not overshoot together
+            enforce_unpacked(connection, job.tenant, self._limits, _packed(job))
 
     def finish(
         self,
@@ -339,6 +362,10 @@ class Expansions:
         """Let another expander go on after the last slice. Counts no attempt."""
         change = update(JobRow).where(*_held(lease_id)).values(**_RELEASED)
         return self._database.run(lambda c: bool(c.execute(change).rowcount))
+
+
+def _packed(job: Expansion | AnyRow) -> int:
+    return (job.archive_size or 0) + (job.manifest_size or 0)
 
 
 def _forget_archive(connection: Connection, job_id: str) -> None:

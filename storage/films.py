@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select, update
 from lungline.domain import new_id
 from lungline.errors import StoreUnavailable
 from storage.intake.film import IntakenFilm
-from storage.models import FILM_GOING, FilmRow
+from storage.models import FILM_GOING, FILM_KEPT, FilmRow
 from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
 
@@ -105,6 +105,18 @@ def upsert(
     tally.stored(tenant, sum(film.size for film in missing if film.sha256 in own))
     _keep(connection, at, tenant, by_sha, tally, restore)
     return known
+
+
+def new_bytes(connection: Connection, tenant: str, films: Iterable[IntakenFilm]) -> int:
+    """Count the bytes that a tenant would have more if these films were stored, equal ones once."""
+    sizes = {film.sha256: film.size for film in films}
+    for some in chunks(sizes):
+        kept = select(FilmRow.sha256).where(
+            FilmRow.tenant == tenant, FilmRow.sha256.in_(some), FILM_KEPT
+        )
+        for sha256 in connection.execute(kept).scalars():
+            del sizes[sha256]
+    return sum(sizes.values())
 
 
 def disown(connection: Connection, at: float, tenant: str, digests: Iterable[str]) -> list[str]:

@@ -141,6 +141,28 @@ def enforce(connection: Connection, tenant: str, limits: Limits, *, queues_films
     _refuse(limits, Usage(used.open_jobs, queued, used.stored_bytes))
 
 
+def enforce_unpacked(
+    connection: Connection, tenant: str, limits: Limits, packed: int, coming: int = 0
+) -> None:
+    """Refuse films out of an archive that would be above the quota of stored bytes.
+
+    Not counted is the archive itself: its films take its place.
+
+    Args:
+        connection: A write transaction that has stored the films' rows, or one that reads.
+        tenant: Whose.
+        limits: The quotas.
+        packed: Bytes of the archive, and of its manifest.
+        coming: Bytes of films that have no rows yet.
+
+    Raises:
+        StorageQuotaReached: The transaction must be rolled back.
+    """
+    if limits.stored_bytes is not None:
+        used = _used(connection, tenant).stored_bytes - packed + coming
+        _refuse(Limits(stored_bytes=limits.stored_bytes), Usage(0, 0, used))
+
+
 def has_room(limits: Limits) -> ColumnElement[bool]:
     """Whether more films of a job's tenant may be queued, as a condition.
 

@@ -11,6 +11,7 @@ from lungline.errors import (
     DatabaseUnavailable,
     ObjectNotFound,
     PartUnavailable,
+    StorageQuotaReached,
 )
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
@@ -97,7 +98,7 @@ def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress
     error = None
     try:
         ended = _take_films(parts, expansion, read_range, progress)
-    except ArchiveError as fault:
+    except (ArchiveError, StorageQuotaReached) as fault:
         ended, error = True, (fault.code, fault.message)
     if not ended:
         _hand_back(parts, expansion)
@@ -157,6 +158,10 @@ def _commit(parts: Parts, expansion: Expansion, piece: Slice) -> None:
     except FilmsGone as gone:
         _commit(parts, expansion, without(piece, gone.digests))
         return
+    except StorageQuotaReached:
+        digests = {each.film.sha256 for each in piece.films}
+        parts.repository.deletions.abandoned(parts.store, expansion.tenant, digests)
+        raise
     _check(committed)
     log.info("slice committed", items=piece.items, entries_seen=piece.cursor)
     _send_permits(parts)

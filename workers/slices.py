@@ -171,6 +171,7 @@ def slices(parts: Parts, expansion: Expansion, archive: Archive[Any]) -> Iterato
 
     Raises:
         ArchiveError: The archive cannot be read further; what came before has been yielded.
+        StorageQuotaReached: The tenant may not have what comes next; it is not stored.
     """
     intake = FilmIntake(parts.store, parts.settings)
     most = parts.settings.expand_slice
@@ -180,14 +181,21 @@ def slices(parts: Parts, expansion: Expansion, archive: Archive[Any]) -> Iterato
         for entry in archive.entries(expansion.cursor):
             _take(piece, intake, expansion.tenant, archive, entry)
             if piece.full:
-                yield piece.stored(intake, archive)
+                yield _stored(parts, expansion, piece, intake, archive)
                 piece = Slice(piece.cursor, most)
     except ArchiveError as error:
         fault = error
     piece.last = fault is None
-    yield piece.stored(intake, archive)
+    yield _stored(parts, expansion, piece, intake, archive)
     if fault is not None:
         raise fault
+
+
+def _stored(
+    parts: Parts, expansion: Expansion, piece: Slice, intake: FilmIntake, archive: Archive[Any]
+) -> Slice:
+    parts.repository.expansions.check(expansion, [each.film for each in piece.films])
+    return piece.stored(intake, archive)
 
 
 def _take(

@@ -18,6 +18,7 @@ from lungline.errors import (
 )
 from lungline.settings import Settings
 from storage.database import Database
+from storage.items import NewItem
 from storage.quotas import Limits, Usage
 from storage.repository import Repository
 from storage.space import Space
@@ -233,6 +234,56 @@ def test_many_at_once_do_not_overshoot(plain: Database, limits: Limits, fit: int
         errors = list(pool.map(another, range(12)))
 
     assert errors.count(None) == fit
+    assert repo.repairs.check_counters() == []
+
+
+def test_films_of_archives_count_in_place_of_their_archive(
+    limited: Callable[..., Repository],
+) -> None:
+    repo = limited(stored_bytes=10 * FILM_BYTES)
+    archive = submit_archive(repo, archive_size=9 * FILM_BYTES)
+    expansion = repo.expansions.claim("e1", 12)
+    assert expansion is not None
+    first, more = some_films(9), some_films(2)
+
+    def commit(items: list[NewItem], cursor: int) -> bool:
+        repo.expansions.check(expansion, [item.film for item in items if item.film])
+        entries = entries_of(items)
+        return repo.expansions.commit_slice(
+            expansion.lease_id, archive.id, entries=entries, cursor=cursor, entries_total=20
+        )
+
+    assert commit(first, 9)
+    assert commit(first, 18)
+    with pytest.raises(StorageQuotaReached, match="would have 11,000"):
+        commit(more, 20)
+    assert repo.jobs.get(DEFAULT_TENANT, archive.id).entries_seen == 18
+    assert repo.expansions.finish(expansion.lease_id, archive.id)
+    assert repo.quotas.allowance(DEFAULT_TENANT).left.stored_bytes == FILM_BYTES
+
+
+def test_many_archives_at_once_do_not_overshoot(plain: Database) -> None:
+    repo = Repository(plain, limits=Limits(stored_bytes=11 * FILM_BYTES))
+    for _ in range(6):
+        submit_archive(repo, archive_size=1)
+
+    def expand(number: int) -> bool:
+        expansion = repo.expansions.claim(f"e{number}", 60)
+        assert expansion is not None
+        try:
+            return repo.expansions.commit_slice(
+                expansion.lease_id,
+                expansion.job_id,
+                entries=entries_of(some_films(3)),
+                cursor=3,
+                entries_total=3,
+            )
+        except StorageQuotaReached:
+            return False
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(expand, range(6))) == 3
+
     assert repo.repairs.check_counters() == []
 
 

@@ -551,6 +551,44 @@ def test_an_archive_is_not_expanded_beyond_its_tenants_quota_of_queued_films(mak
     assert most <= 10 + 8  # a slice, at most, above
 
 
+def blank(seed: int) -> bytes:
+    """A film that packs very well: 66 KB of which an archive takes some hundred bytes."""
+    return films.dicom(seed, 256, 256, bits=8, PixelData=bytes([seed]) * 65_536)
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["alone", "with others"])
+def test_films_above_the_quota_of_stored_bytes_end_the_job(make, monkeypatch, at_once):
+    parts, desk = make(expand_slice=8, quota_stored_bytes=20 * 68_000)
+    if at_once:  # what the others have stored meanwhile shows only in the transaction
+        monkeypatch.setattr(parts.repository.expansions, "check", lambda *_: None)
+    blanks = {f"{seed:02}.dcm": blank(seed) for seed in range(30)}
+    job = desk.submit_archive(archives.zip_of(blanks, compressed=True))
+
+    assert expand_archive(parts)
+
+    job = desk.job(job)
+    assert (job.total, job.queued, job.error_code) == (16, 16, "storage_quota_reached")
+    kept = {item.film.object_key for item in desk.items(job)}
+    assert set(desk.store.keys("")) == kept
+    assert parts.repository.quotas.allowance(DEFAULT_TENANT).left.stored_bytes > 0
+    while read_batch(parts):
+        parts.writer.wait()
+    assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
+    assert desk.repository.repairs.check_counters() == []
+
+
+def test_films_that_are_stored_already_take_no_more_of_the_quota(make):
+    parts, desk = make(quota_stored_bytes=3 * 68_000)
+    archive = archives.zip_of({f"{seed}.dcm": blank(seed) for seed in range(3)}, compressed=True)
+    jobs = [desk.submit_archive(archive) for _ in range(2)]
+
+    while expand_archive(parts):
+        pass
+
+    assert [desk.job(job).error_code for job in jobs] == [None, None]
+    assert [desk.job(job).total for job in jobs] == [3, 3]
+
+
 def test_an_archive_waits_while_the_disk_is_nearly_full(make):
     parts, desk = make(min_free_bytes=1 << 60)
     job = desk.submit_archive(archives.zip_of_films(2))
