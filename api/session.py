@@ -43,6 +43,14 @@ class Sessions:
         return hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()
 
 
+def clear_kept(answer: Response) -> None:
+    """Let a browser drop the pictures that it keeps of a session that is over.
+
+    Browsers do so over TLS and on this machine; elsewhere `Vary` alone keeps them from the next.
+    """
+    answer.headers["Clear-Site-Data"] = '"cache"'
+
+
 def set_session(answer: Response, cookie: str) -> None:
     """Let a browser keep a session; none where the cookie is empty."""
     answer.set_cookie(

@@ -80,6 +80,7 @@ def _render(name: str, holder: Caller | None, **values: Any) -> Response:
         **values,
     )
     answer = make_response(html)
-    answer.headers["Cache-Control"] = "no-cache"
+    # Who has signed out is not led back to what scripts had filled in.
+    answer.headers["Cache-Control"] = "no-cache" if holder is None else "no-store"
     answer.vary.update(("Accept-Language", "Cookie"))
     return answer

@@ -34,6 +34,7 @@ from storage.results.pictures import Pictures, etag
 
 pictures = APIBlueprint("pictures", __name__, url_prefix="/v1", tag="Items")
 
+_KEPT_SECONDS = 600
 _PNG = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
 _ZIP = {"application/zip": {"schema": {"type": "string", "format": "binary"}}}
 _ANSWERS: Answers = {
@@ -141,8 +142,10 @@ def _answer(kind: str, item_id: str, size: int, **how: Any) -> Response:
     audit_target(item.job_id)
     answer = Response(content_type="image/png")
     answer.set_etag(etag(kind, item, size, **how))
-    # A picture never changes, but it is a patient's: no shared cache may keep it.
-    answer.headers["Cache-Control"] = "private, max-age=86400, immutable"
+    # A picture never changes, but it is a patient's: no shared cache may keep it, and a browser
+    # only while somebody looks at films, and for the session that asked.
+    answer.headers["Cache-Control"] = f"private, max-age={_KEPT_SECONDS}"
+    answer.vary.update(("Authorization", "Cookie"))
     if not request.if_none_match.contains(answer.get_etag()[0] or ""):
         answer.set_data(_pencil(kind, size, **how)(item))
     return answer.make_conditional(request)  # type: ignore[return-value]

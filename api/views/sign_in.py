@@ -7,10 +7,10 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug import Response
 
-from api.access import check_key, open_to_all
+from api.access import check_key, open_to_all, session_holder
 from api.context import parts
 from api.page.frame import inside, show
-from api.session import COOKIE, set_session
+from api.session import COOKIE, clear_kept, set_session
 from lungline.errors import KeyInvalid, TooManyRequests
 
 sign_in = APIBlueprint("sign_in", __name__, enable_openapi=False)
@@ -36,6 +36,8 @@ def do_sign_in() -> ResponseReturnValue:
         return _form(429, back, error.retry_after)
     answer = redirect(inside(back), 303)
     set_session(answer, parts().sessions.make(str(caller.key_id)))
+    if COOKIE in request.cookies:  # maybe somebody else's, who has left
+        clear_kept(answer)
     return _unkept(answer)
 
 
@@ -45,6 +47,7 @@ def do_sign_out() -> ResponseReturnValue:
     """End the session in this browser."""
     answer = redirect("/sign-in", 303)
     set_session(answer, "")
+    clear_kept(answer)
     return _unkept(answer)
 
 
@@ -53,6 +56,8 @@ def _form(status: int, back: str, wait: int | None = None) -> Response:
     over = COOKIE in request.cookies
     answer = show("sign_in", onward=inside(back), wrong=status == 401, over=over, wait=wait)
     answer.status_code = status
+    if over and session_holder() is None:
+        clear_kept(answer)
     if wait is not None:
         answer.headers["Retry-After"] = str(wait)
     return _unkept(answer)

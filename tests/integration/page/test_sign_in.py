@@ -18,6 +18,9 @@ from tests.fixtures.browser import Visitor
 
 pytestmark = pytest.mark.integration
 
+# Whether the browser has an answer that it need not ask for, however old.
+KEPT = """address => fetch(address, {cache: 'only-if-cached', mode: 'same-origin'})
+    .then(answer => answer.ok, () => false)"""
 Visit = Callable[..., Visitor]
 
 
@@ -82,6 +85,8 @@ def test_from_the_form_to_a_film_and_out_again(server: Server, visit: Visit, wid
     expect(page.locator("#pane .film-image")).to_be_visible()
     assert page.locator("#pane .film-image").evaluate("image => image.naturalWidth") > 0
     visitor.assert_sound()
+    film_page, picture = page.url, page.locator("#pane .film-image").get_attribute("src")
+    assert page.evaluate(KEPT, picture)
     for path in ("/models", "/docs"):
         page.goto(path)
         expect(page.get_by_role("button", name="Sign out")).to_be_visible()
@@ -93,6 +98,10 @@ def test_from_the_form_to_a_film_and_out_again(server: Server, visit: Visit, wid
     page.goto("/jobs")
     expect(page).to_have_url(re.compile(r"/sign-in\?back=/jobs$"))
     assert page.evaluate("fetch('/v1/jobs').then(answer => answer.status)") == 401
+    # Neither the next visitor of this browser, nor who goes back, finds the film.
+    assert not page.evaluate(KEPT, picture)
+    page.goto(film_page)
+    expect(page).to_have_url(re.compile(r"/sign-in\?back=/films/"))
 
 
 @pytest.mark.parametrize("end", ["revoked", "expired"])

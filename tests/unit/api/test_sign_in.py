@@ -56,6 +56,31 @@ def test_pages_lead_to_the_form_and_a_key_opens_them(api: Service) -> None:
     assert api.client.get("/v1/jobs").status_code == 401
 
 
+def test_a_browser_drops_pictures_when_a_session_ends(api: Service) -> None:
+    def drops(answer: TestResponse) -> bool:
+        return answer.headers.get("Clear-Site-Data") == '"cache"'
+
+    key = key_of(api)
+    assert not drops(api.client.get("/sign-in"))
+    assert not drops(sign_in(api, key))
+    for path in ("/jobs", "/sign-in"):  # who is signed in keeps them
+        assert not drops(api.client.get(path))
+    assert drops(sign_in(api, key_of(api)))  # another one in the same browser
+    assert drops(api.client.post("/sign-out", headers=SAME))
+    assert not drops(api.client.get("/sign-in"))
+
+    sign_in(api, key)
+    api.parts.repository.keys.revoke(key.split("_")[1])
+    assert api.client.get("/jobs").headers["Location"] == "/sign-in?back=/jobs"
+    assert drops(api.client.get("/sign-in?back=/jobs"))
+
+
+def test_nobody_goes_back_to_the_pages_of_a_session(api: Service) -> None:
+    sign_in(api, key_of(api))
+    for path in ("/", "/jobs", f"/jobs/{'0' * 32}", f"/films/{'0' * 32}"):
+        assert api.client.get(path).headers["Cache-Control"] == "no-store"
+
+
 def test_the_form_tells_who_is_signed_in(api: Service) -> None:
     key = key_of(api)
     sign_in(api, key)
