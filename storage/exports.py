@@ -7,7 +7,7 @@ written there, and goes after it: whatever dies when, the sweep finds by the row
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -332,6 +332,8 @@ class Exports:
     def take_back(self, store: Discards, max_attempts: int, limit: int = REMOVED_AT_ONCE) -> int:
         """Take back exports whose worker did not renew its lease, and remove what it left behind.
 
+        The lease is taken first: a worker that is only late can finish no longer what goes.
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
 
@@ -342,7 +344,11 @@ class Exports:
         query = select(*_COLUMNS).where(EXPORT_RUNNING, expired).order_by(ExportRow.id).limit(limit)
         with self._database.read() as connection:
             exports = [_export(row) for row in connection.execute(query)]
-        for export in exports:
+        for late in exports:
+            reaper = new_id()
+            export = replace(late, lease_id=reaper)
+            if not self._database.run(partial(self._fence, late=late, reaper=reaper)):
+                continue  # it was renewed, or has ended
             if export.object_key is not None:
                 store.discard(export.object_key)
             attempts = export.attempts + 1
@@ -387,6 +393,10 @@ class Exports:
                 store.discard(row.object_key)
             self._database.run(partial(_forget, export_id=row.id))
         return len(rows)
+
+    def _fence(self, connection: Connection, late: Export, reaper: str) -> bool:
+        now = self._database.now()
+        return transitions.fence_export(connection, now, late.id, late.lease_id or "", reaper)
 
     def _requeue(self, export: Export, attempts: int) -> bool:
         def work(connection: Connection) -> bool:

@@ -20,6 +20,7 @@ from lungline.zipping import zip_stored
 from storage.bundles import Bundles
 from storage.exports import Export
 from storage.items import Item
+from storage.objects import StoredStream
 from storage.results.accounted import accounted
 from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_files
 from storage.results.pictures import Pictures
@@ -91,7 +92,7 @@ def _work(parts: Parts, export: Export) -> None:
     """
     exports = parts.repository.exports
     try:
-        _make(parts, export)
+        stored, items = _write(parts, export)
     except LeaseLost:
         log.info("export dropped: cancelled, or another worker has it")
         _discard(parts, export)
@@ -110,9 +111,12 @@ def _work(parts: Parts, export: Export) -> None:
         if parts.stopping():
             _hand_back(parts, export)
         raise
+    else:
+        _finish(parts, export, stored, items)
 
 
-def _make(parts: Parts, export: Export) -> None:
+def _write(parts: Parts, export: Export) -> tuple[StoredStream, int]:
+    """Write the object; return what was stored and of how many items."""
     settings, exports = parts.settings, parts.repository.exports
     items = _Counted(parts.repository.items.stream(export.tenant, export.job_id))
 
@@ -125,9 +129,23 @@ def _make(parts: Parts, export: Export) -> None:
         stream = _Stream(pieces, lease, progress)
         key = export.object_key or ""
         stored = parts.store.put_stream(key, stream, settings.max_export_bytes)  # type: ignore[arg-type]  # only `read` is called
-    seconds = settings.export_seconds
-    if exports.finish(export, stored.size, stored.sha256, items.count, seconds):
-        log.info("export made", format=str(export.format), size=stored.size, items=items.count)
+    return stored, items.count
+
+
+def _finish(parts: Parts, export: Export, stored: StoredStream, items: int) -> None:
+    """Say that the object is there.
+
+    When no answer comes the export may be made all the same, so the object is left alone: the sweep
+    removes it where the lease expires.
+    """
+    exports, seconds = parts.repository.exports, parts.settings.export_seconds
+    try:
+        finished = exports.finish(export, stored.size, stored.sha256, items, seconds)
+    except DatabaseUnavailable as error:
+        parts.backoff.after(error)
+        return
+    if finished:
+        log.info("export made", format=str(export.format), size=stored.size, items=items)
     else:
         log.info("export dropped: cancelled, or its job has changed")
         _discard(parts, export)

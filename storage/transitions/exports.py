@@ -64,6 +64,24 @@ def fail_export(
     return bool(connection.execute(failed).rowcount)
 
 
+def fence_export(
+    connection: Connection, now: ColumnElement[float], export_id: str, lease_id: str, reaper: str
+) -> bool:
+    """Take an expired lease from its worker; False when it was renewed, or the export has ended.
+
+    It stays expired, so that the next sweep goes on where this one dies.
+
+    Args:
+        connection: A write transaction.
+        now: The server's clock.
+        export_id: The export.
+        lease_id: The worker's.
+        reaper: The lease id in its place.
+    """
+    change = update(ExportRow).where(_held(export_id, lease_id), ExportRow.lease_expires_at < now)
+    return bool(connection.execute(change.values(lease_id=reaper)).rowcount)
+
+
 def requeue_export(connection: Connection, export_id: str, lease_id: str, *, attempts: int) -> bool:
     """Let a worker begin anew, after its object is gone; False when the lease was lost."""
     change = update(ExportRow).where(_held(export_id, lease_id))

@@ -7,7 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, ExportFormat, ExportStatus
-from lungline.errors import ExportNotFound, InvalidParameter, JobNotFound, WrongState
+from lungline.errors import (
+    ExportNotFound,
+    InvalidParameter,
+    JobNotFound,
+    StoreUnavailable,
+    WrongState,
+)
 from storage import exports as exports_module
 from storage.exports import Export
 from storage.items import NewItem
@@ -165,6 +171,40 @@ def test_what_a_dead_worker_left_is_removed_before_another_begins(repo: Reposito
     failed = repo.exports.get(DEFAULT_TENANT, asked.id)
     assert (failed.status, failed.error_code) == (ExportStatus.FAILED, "attempts_exhausted")
     assert store.discarded == [first.object_key, third.object_key]
+
+
+def test_a_late_worker_finishes_nothing_that_is_being_removed(repo: Repository) -> None:
+    asked = ask(repo, an_ended_job(repo))
+    late = take(repo)
+
+    class Racing(Store):
+        def discard(self, key: str) -> None:
+            assert not repo.exports.renew(late, 60.0, 2)
+            assert not repo.exports.finish(late, 1, "", 2, SECONDS)
+            super().discard(key)
+
+    repo.database.clock_offset += 61.0
+    store = Racing()
+    assert repo.exports.take_back(store, 2) == 1
+    assert store.discarded == [late.object_key]
+    assert status(repo, asked) is ExportStatus.QUEUED
+
+
+def test_a_store_that_fails_leaves_a_late_export_to_the_next_sweep(repo: Repository) -> None:
+    asked = ask(repo, an_ended_job(repo))
+    late = take(repo)
+
+    class Failing(Store):
+        def discard(self, key: str) -> None:
+            raise StoreUnavailable("It is away.")
+
+    repo.database.clock_offset += 61.0
+    with pytest.raises(StoreUnavailable):
+        repo.exports.take_back(Failing(), 2)
+    store = Store()
+    assert repo.exports.take_back(store, 2) == 1
+    assert store.discarded == [late.object_key]
+    assert status(repo, asked) is ExportStatus.QUEUED
 
 
 def test_exports_go_with_their_time_or_their_job_and_their_objects_first(repo: Repository) -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from contextlib import suppress
 from zipfile import ZipFile
 
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, ExportFormat, ExportStatus
+from lungline.errors import DatabaseUnavailable
 from tests.factories import films
 from workers import backoff, export
 from workers.analyze import read_batch
@@ -154,6 +156,45 @@ def test_a_store_that_fails_hands_the_export_back(make):
     desk.database.clock_offset = parts.repository.database.clock_offset = 100.0
     sweep(parts)
     assert export_results(parts)
+    assert now(desk, asked).status is ExportStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("error", [DatabaseUnavailable("It is away."), SystemExit(0)])
+def test_a_lost_answer_to_the_end_of_an_export_does_not_cost_its_object(make, monkeypatch, error):
+    parts, desk = make(stopping=lambda: True)
+    asked = ask(desk, a_read_job(parts, desk))
+    finish = type(parts.repository.exports).finish
+
+    def unanswered(exports, *made):
+        assert finish(exports, *made)
+        raise error
+
+    monkeypatch.setattr(type(parts.repository.exports), "finish", unanswered)
+
+    with suppress(SystemExit):
+        export_results(parts)
+
+    made = now(desk, asked)
+    assert made.status is ExportStatus.SUCCEEDED
+    assert left(desk) == [made.object_key]
+
+
+def test_an_export_whose_end_was_not_written_is_made_anew(make, monkeypatch):
+    parts, desk = make(lease_seconds=60.0)
+    asked = ask(desk, a_read_job(parts, desk))
+
+    def away(exports, *made):
+        raise DatabaseUnavailable("It is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(parts.repository.exports), "finish", away)
+        assert export_results(parts)
+    desk.database.clock_offset = parts.repository.database.clock_offset = 100.0
+    assert sweep(parts)["exports_taken_back"] == 1
+    assert left(desk) == []
+
+    assert export_results(parts)
+
     assert now(desk, asked).status is ExportStatus.SUCCEEDED
 
 
