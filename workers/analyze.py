@@ -32,8 +32,9 @@ def read_batch(parts: Parts) -> int:
     if failure := parts.writer.take_failure():
         parts.backoff.after(failure)
     try:
+        parts.leases.settle()
         batch = _claim(parts)
-    except DatabaseUnavailable as error:
+    except PartUnavailable as error:
         parts.backoff.after(error)
         return 0
     if batch is None:

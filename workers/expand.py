@@ -37,8 +37,9 @@ _LONGEST_TURN_SECONDS = 3600.0
 def expand_archive(parts: Parts) -> bool:
     """Spend a permit: expand a piece of one archive. Return whether there was any."""
     try:
+        parts.leases.settle()
         expansion = parts.repository.expansions.claim(parts.worker_id, parts.settings.lease_seconds)
-    except DatabaseUnavailable as error:
+    except PartUnavailable as error:
         parts.backoff.after(error)
         return False
     if expansion is None:
@@ -202,8 +203,12 @@ def _finish(
 
 def _hand_back(parts: Parts, expansion: Expansion) -> None:
     """Let another permit go on at the cursor; no attempt is counted."""
+    give_back = partial(parts.repository.expansions.hand_back, expansion.lease_id)
     try:
-        parts.repository.expansions.hand_back(expansion.lease_id)
+        give_back()
         parts.permits.top_up(Queue.EXPAND, 1)
-    except PartUnavailable as error:
-        log.warning("archive not handed back in full; the sweep does the rest", code=error.code)
+    except DatabaseUnavailable as error:
+        log.warning("archive not handed back yet", code=error.code)
+        parts.leases.owe(give_back)
+    except BrokerUnavailable as error:
+        log.warning("no permit sent for the archive; the sweep sends one", code=error.code)

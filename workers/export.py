@@ -73,8 +73,9 @@ class _Stream:
 def export_results(parts: Parts) -> bool:
     """Spend a permit: make one export. Return whether there was any."""
     try:
+        parts.leases.settle()
         export = parts.repository.exports.claim(parts.worker_id, parts.settings.lease_seconds)
-    except DatabaseUnavailable as error:
+    except PartUnavailable as error:
         parts.backoff.after(error)
         return False
     if export is None:
@@ -188,8 +189,13 @@ def _discard(parts: Parts, export: Export) -> None:
 
 def _hand_back(parts: Parts, export: Export) -> None:
     """Let another permit begin anew; no attempt is counted."""
-    try:
+
+    def give_back() -> None:
         parts.store.discard(export.object_key or "")
         parts.repository.exports.hand_back(export)
+
+    try:
+        give_back()
     except PartUnavailable as error:
-        log.warning("export not handed back; its lease will expire", code=error.code)
+        log.warning("export not handed back yet", code=error.code)
+        parts.leases.owe(give_back)

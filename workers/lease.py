@@ -1,10 +1,14 @@
-"""The thread that keeps a process's leases while it works under them."""
+"""The thread that keeps a process's leases while it works under them.
+
+It also gives back what could not be given back when the work ended, for the database was away.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -96,6 +100,8 @@ class LeaseKeeper:
         self._every, self._parent = every_seconds, parent
         self._lock = threading.Lock()
         self._leases: set[Lease] = set()
+        self._owed: deque[Callable[[], object]] = deque()
+        self._settling = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = threading.Event()
 
@@ -107,18 +113,49 @@ class LeaseKeeper:
         """
         lease = Lease(renew, self._forget)
         with self._lock:
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="leases", daemon=True)
-                thread.start()
-                self._thread = thread
+            self._begin()
             self._leases.add(lease)
         return lease
+
+    def owe(self, give_back: Callable[[], object]) -> None:
+        """Give something back as soon as the database takes it, for its lease would expire.
+
+        That would count as a death, and films that are innocent would be given up after a few.
+
+        Args:
+            give_back: Does it, or raises `PartUnavailable`; harmless once the lease is lost.
+        """
+        with self._lock:
+            self._begin()
+            self._owed.append(give_back)
+
+    def settle(self) -> None:
+        """Give back what is owed; for any thread.
+
+        Raises:
+            PartUnavailable: It still cannot be.
+        """
+        with self._settling:
+            while self._owed:
+                try:
+                    self._owed[0]()
+                except PartUnavailable:
+                    raise
+                except Exception:
+                    log.exception("not given back; the lease will expire")
+                self._owed.popleft()
 
     def close(self) -> None:
         """End the thread."""
         self._closed.set()
         if self._thread is not None:
             self._thread.join()
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name="leases", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def _forget(self, lease: Lease) -> None:
         with self._lock:
@@ -134,9 +171,12 @@ class LeaseKeeper:
             leases = list(self._leases)
         # What was taken a moment ago is mostly given back before it needs to be renewed.
         begun_by = time.monotonic() - self._every / 2
-        if leases and self._parent is not None and os.getppid() != self._parent:
+        held = leases or self._owed
+        if held and self._parent is not None and os.getppid() != self._parent:
             os._exit(ORPHANED)
         for lease in leases:
             if lease.began < begun_by:
                 with suppress(Exception):  # it has told of it, unless that is what fails
                     lease.renew()
+        with suppress(PartUnavailable):  # until the next tick
+            self.settle()

@@ -24,6 +24,7 @@ from storage.space import Space
 from workers.analyzers import Analyzers
 from workers.backoff import Backoff
 from workers.lease import LeaseKeeper
+from workers.outage import Outage
 from workers.stored_films import fetch_film
 from workers.webhooks import Courier, deliver_due
 from workers.writer import Writer
@@ -45,6 +46,7 @@ class Parts:
         analyzers: Loaded bundles; loads nothing before it is asked.
         backoff: Waits after a part failed.
         failures: Counts how often one did.
+        outage: Remembers when the database was away, for the sweep.
         helpers: Threads that fetch films and send permits.
         writer: Writes what was read.
         leases: Keeps what this process works under.
@@ -63,6 +65,7 @@ class Parts:
     analyzers: Analyzers
     backoff: Backoff
     failures: PartFailures
+    outage: Outage
     helpers: ThreadPoolExecutor
     writer: Writer
     leases: LeaseKeeper
@@ -128,6 +131,7 @@ def build_parts(
         analyzers=analyzers,
         backoff=Backoff(stopping, count=failures.count),
         failures=failures,
+        outage=Outage(),
         helpers=ThreadPoolExecutor(HELPERS, thread_name_prefix="helper"),
         writer=Writer(hold),
         leases=LeaseKeeper(settings.lease_renewal_seconds, parent),

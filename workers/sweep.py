@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lungline.errors import PartUnavailable
+from lungline.errors import DatabaseUnavailable, PartUnavailable
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger
 from storage.deletions import PURGED_AT_ONCE
@@ -34,7 +34,7 @@ def sweep(parts: Parts) -> dict[str, int]:
     # Each by itself: a broker that is down keeps nothing from being repaired or deleted, a store
     # that is down no permit from being sent, and an error that nobody expected (`workers.steps`)
     # no other step from being taken.
-    for work in (_repair, _permits, retain, _deletions, _webhooks, _note):
+    for work in (_take_back, _repair, _permits, retain, _deletions, _webhooks, _note):
         try:
             changed |= work(parts)
         except PartUnavailable as error:
@@ -48,16 +48,37 @@ def sweep(parts: Parts) -> dict[str, int]:
     return counts
 
 
+def _take_back(parts: Parts) -> dict[str, int]:
+    """Take back what dead processes held.
+
+    While the database was away those that live could neither renew nor give back: they have one
+    lease's time to do so. Other repairs that fail put nothing off.
+    """
+    repairs, seconds = parts.repository.repairs, parts.settings.lease_seconds
+    most = parts.settings.max_attempts
+    try:
+        if parts.outage.within(seconds):
+            parts.repository.database.check()
+            return {}
+        return take(
+            parts,
+            {
+                "leases_shortened": lambda: repairs.late_leases(seconds, CHUNK),
+                "expired_leases": lambda: _in_chunks(lambda: repairs.expired_leases(CHUNK)),
+                "expired_expansions": lambda: repairs.expired_expansions(most),
+            },
+        )
+    except DatabaseUnavailable:
+        parts.outage.note()
+        raise
+
+
 def _repair(parts: Parts) -> dict[str, int]:
-    repairs, most = parts.repository.repairs, parts.settings.max_attempts
-    lease_seconds = parts.settings.lease_seconds
+    repairs = parts.repository.repairs
     exports, uploads = parts.repository.exports, parts.repository.uploads
     return take(
         parts,
         {
-            "leases_shortened": lambda: repairs.late_leases(lease_seconds, CHUNK),
-            "expired_leases": lambda: _in_chunks(lambda: repairs.expired_leases(CHUNK)),
-            "expired_expansions": lambda: repairs.expired_expansions(most),
             "retried": lambda: _in_chunks(lambda: repairs.retried(CHUNK)),
             "expired_jobs": lambda: _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
             "cancelled": lambda: _in_chunks(lambda: repairs.cancelling(CHUNK)),
@@ -73,6 +94,7 @@ def _deletions(parts: Parts) -> dict[str, int]:
     deletions, uploads, store = parts.repository.deletions, parts.repository.uploads, parts.store
     exports, expansions = parts.repository.exports, parts.repository.expansions
     most = parts.settings.max_attempts
+    waits = parts.outage.within(parts.settings.lease_seconds)  # as in `_take_back`
     return take(
         parts,
         {
@@ -82,7 +104,7 @@ def _deletions(parts: Parts) -> dict[str, int]:
             "deleted_items": lambda: _in_chunks(lambda: deletions.rows(store, CHUNK)),
             "purged_films": lambda: _in_chunks(lambda: deletions.films(store), PURGED_AT_ONCE),
             "forgotten_films": lambda: _in_chunks(lambda: deletions.forget(CHUNK)),
-            "exports_taken_back": lambda: exports.take_back(store, most),
+            "exports_taken_back": lambda: 0 if waits else exports.take_back(store, most),
             "removed_exports": lambda: _in_chunks(lambda: exports.remove(store), EXPORTS_AT_ONCE),
             "removed_uploads": lambda: _in_chunks(lambda: uploads.remove(store), REMOVED_AT_ONCE),
         },

@@ -47,13 +47,17 @@ def write_batch(
 
 def hand_back(parts: Parts, batch: Batch) -> None:
     """Put the films back without counting an attempt: no film is at fault."""
+
+    def give_back() -> None:
+        count = parts.repository.claims.hand_back(batch.lease_id)
+        log.info("batch handed back", films=count)
+
     with end_if_it_fails():
         try:
-            count = parts.repository.claims.hand_back(batch.lease_id)
+            give_back()
         except DatabaseUnavailable as error:
-            log.warning("batch not handed back; its lease will expire", code=error.code)
-        else:
-            log.info("batch handed back", films=count)
+            log.warning("batch not handed back yet", code=error.code)
+            parts.leases.owe(give_back)
 
 
 def give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:

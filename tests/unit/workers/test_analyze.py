@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -10,11 +11,12 @@ from lungline.errors import DatabaseUnavailable
 from tests.factories import films
 from tests.factories.work import Desk
 from tests.unit.workers.doubles import NullReader
-from workers import backoff, stored_films
+from workers import backoff, stored_films, writing
 from workers.analyze import fair_share, read_batch
 from workers.analyzers import BundleUnusable
 from workers.hopeless import HOPELESS
 from workers.parts import Parts
+from workers.sweep import sweep
 
 
 @pytest.fixture(autouse=True)
@@ -319,6 +321,60 @@ def test_a_batch_that_cannot_even_be_begun_ends_the_process(make, monkeypatch: p
 
     with pytest.raises(Ended, match=str(HOPELESS)):
         read_batch(parts)
+
+
+def test_no_outage_of_the_database_counts_as_an_attempt(make, monkeypatch: pytest.MonkeyPatch):
+    away = [False]
+
+    def leave(films: object) -> None:
+        away[0] = True
+
+    parts, desk = make(NullReader(leave), max_attempts=2)
+    monkeypatch.setattr(writing, "FINISH_WAITS", ())
+    job = desk.submit(many(1))
+    desk.repository.claims.claim("dead", limit=1, lease_seconds=0.0, hard_seconds=1)
+    desk.repository.claims.hand_back_worker("dead")  # so that it is read alone
+    claims = parts.repository.claims
+    for name in ("finish", "hand_back", "renew", "claim"):
+        monkeypatch.setattr(claims, name, _while_there(away, getattr(claims, name)))
+
+    for _ in range(4):
+        spend(parts)
+        assert away == [True]
+        assert desk.items(job)[0].status is ItemStatus.RUNNING
+        away[0] = False
+        parts.repository.database.clock_offset += 13.0  # the lease is over
+        parts.leases.settle()  # as the thread of the leases does
+        sweep(parts)
+
+    assert desk.items(job)[0].status is ItemStatus.QUEUED
+    assert desk.items(job)[0].attempt == 0
+
+
+def test_what_is_owed_is_given_back_before_more_is_taken(make, monkeypatch: pytest.MonkeyPatch):
+    parts, desk = make(lease_renewal_seconds=100.0, lease_seconds=300.0)
+    job = desk.submit(many(2))
+    away = [True]
+    claims = parts.repository.claims
+    batch = claims.claim(parts.worker_id, limit=2, lease_seconds=60.0, hard_seconds=60.0)
+    monkeypatch.setattr(claims, "hand_back", _while_there(away, claims.hand_back))
+    writing.hand_back(parts, batch)
+
+    assert read_batch(parts) == 0
+    assert desk.job(job).running == 2
+    away[0] = False
+    drain(parts)
+
+    assert desk.job(job).status is JobStatus.SUCCEEDED
+
+
+def _while_there(away: list[bool], call: Callable[..., object]) -> Callable[..., object]:
+    def ask(*arguments: object, **options: object) -> object:
+        if away[0]:
+            raise DatabaseUnavailable("away")
+        return call(*arguments, **options)
+
+    return ask
 
 
 def test_a_database_that_is_away_makes_the_worker_wait(make, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ import pytest
 
 from lungline.archives import ArchiveFormat
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
-from lungline.errors import StoreUnavailable
+from lungline.errors import DatabaseUnavailable, StoreUnavailable
 from tests.factories import archives, films
 from tests.factories.services import service
 from tests.factories.uploads import complete
@@ -521,6 +521,23 @@ def test_a_store_that_fails_hands_the_archive_back(make):
 
     assert desk.job(job).status is JobStatus.EXPANDING
     folder.unlink()
+    assert expand_archive(parts)
+    assert desk.job(job).total == 3
+
+
+def test_an_archive_is_handed_back_once_the_database_is_there_again(make, monkeypatch):
+    parts, desk = make()
+    job = desk.submit_archive(archives.zip_of_films(3))
+
+    def away(*arguments: object, **options: object) -> bool:
+        raise DatabaseUnavailable("away")
+
+    with monkeypatch.context() as trouble:
+        for name in ("commit_slice", "hand_back"):
+            trouble.setattr(parts.repository.expansions, name, away)
+        assert expand_archive(parts)
+    assert desk.repository.jobs.expandable() == 0
+
     assert expand_archive(parts)
     assert desk.job(job).total == 3
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -156,6 +157,46 @@ def test_a_thread_that_could_not_start_is_started_with_the_next_lease(
     renewed = threading.Event()
     with keeper.keep(lambda: renewed.set() or True):
         assert renewed.wait(10)
+
+
+def test_what_could_not_be_given_back_is_when_the_database_is_there_again(keeper: LeaseKeeper):
+    tries: list[int] = []
+    given = threading.Event()
+
+    def give_back() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise DatabaseUnavailable("away")
+        given.set()
+
+    keeper.owe(give_back)
+    assert given.wait(10)
+
+    keeper.settle()
+    assert len(tries) == 3
+
+
+def test_who_asks_hears_that_it_still_cannot_be_given_back():
+    keeper, given = LeaseKeeper(3600.0), list[str]()
+    away = [True]
+
+    def give_back(name: str) -> None:
+        if away[0]:
+            raise DatabaseUnavailable("away")
+        if name == "broken":
+            raise RuntimeError("on purpose")
+        given.append(name)
+
+    for name in ("first", "broken", "last"):
+        keeper.owe(partial(give_back, name))
+    with pytest.raises(DatabaseUnavailable):
+        keeper.settle()
+    away[0] = False
+    keeper.settle()
+    keeper.settle()
+
+    assert given == ["first", "last"]
+    keeper.close()
 
 
 def test_a_child_whose_parent_is_gone_exits():

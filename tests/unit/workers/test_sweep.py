@@ -4,11 +4,12 @@ from io import BytesIO
 
 import pytest
 
-from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
-from lungline.errors import ObjectNotFound
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus, Priority, new_id
+from lungline.errors import DatabaseUnavailable, ObjectNotFound
 from storage.retention import Step
 from tests.factories import films
 from workers import sweep as sweep_module
+from workers.outage import Outage
 from workers.sweep import sweep
 
 
@@ -23,6 +24,54 @@ def test_films_of_a_worker_that_went_silent_are_put_back(make):
     assert desk.job(job).queued == 3
     assert {item.status for item in desk.items(job)} == {ItemStatus.QUEUED}
     assert desk.repository.repairs.check_counters() == []
+
+
+def test_who_lives_has_a_lease_to_come_back_after_the_database_was_away(make, monkeypatch):
+    parts, desk = make(lease_seconds=12.0)
+    now = [1_000.0]
+    object.__setattr__(parts, "outage", Outage(lambda: now[0]))
+    job = desk.submit([films.jpeg(seed) for seed in range(3)])
+    parts.repository.claims.claim("worker", limit=3, lease_seconds=0.0, hard_seconds=60)
+    desk.repository.jobs.create_with_archive(DEFAULT_TENANT, **_archive())
+    assert parts.repository.expansions.claim("worker", 0.0) is not None
+
+    def away(*arguments: object) -> int:
+        raise DatabaseUnavailable("away")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(parts.repository.repairs, "late_leases", away)
+        sweep(parts)
+    now[0] += 6.0
+    with monkeypatch.context() as trouble:
+        trouble.setattr(parts.repository.database, "check", away)
+        sweep(parts)
+    now[0] += 11.0
+    sweep(parts)
+    assert desk.job(job).running == 3
+
+    now[0] += 2.0
+    done = sweep(parts)
+    assert (done["expired_leases"], done["expired_expansions"]) == (3, 1)
+
+
+def test_a_repair_that_fails_by_itself_puts_off_nothing(make, monkeypatch):
+    parts, desk = make()
+    desk.submit([films.jpeg(0)])
+
+    def locked(*arguments: object) -> int:
+        raise DatabaseUnavailable("locked")
+
+    monkeypatch.setattr(parts.repository.repairs, "cancelling", locked)
+    sweep(parts)
+    parts.repository.claims.claim("dead", limit=1, lease_seconds=0.0, hard_seconds=1)
+
+    assert sweep(parts)["expired_leases"] == 1
+
+
+def _archive():
+    fields = {"name": "", "metadata": {}, "bundle": "b@1", "priority": Priority.NORMAL}
+    keys = {"idempotency_key": None, "request_hash": None, "archive_key": "a", "archive_size": 1}
+    return {"job_id": new_id(), **fields, **keys}
 
 
 def test_films_of_a_dead_worker_come_back_although_the_clock_was_set_back(make):
