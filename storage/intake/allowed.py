@@ -8,8 +8,8 @@ never kept, because people write names into any field.
 
 Kept beyond the profile (its Retain Patient Characteristics option, 113108): sex, and age made
 coarse, without which a child's film cannot be judged. Not done (its Clean Pixel Data option,
-113101): names burned into the picture stay, and so does what a compressed frame carries in its own
-comments, because pixel data are stored byte for byte.
+113101): names burned into the picture stay, and so does what a compressed frame that is no JPEG
+carries in its own comments, because it is stored byte for byte.
 """
 
 from __future__ import annotations
@@ -81,8 +81,6 @@ ALLOWED: dict[int, tuple[bytes, Rule]] = {
     0x00281056: (b"CS", term("LINEAR, LINEAR_EXACT, SIGMOID")),  # VOI LUT Function
     0x00282110: (b"CS", term("00, 01")),  # Lossy Image Compression
     0x20500020: (b"CS", term("IDENTITY, INVERSE")),  # Presentation LUT Shape
-    0x7FE00001: (b"OV", binary(8, 1024)),  # Extended Offset Table
-    0x7FE00002: (b"OV", binary(8, 1024)),  # Extended Offset Table Lengths
 }
 """Tag to value representation and rule. `??` is US or SS, as the pixels are."""
 

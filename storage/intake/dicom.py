@@ -30,6 +30,7 @@ from storage.intake.allowed import (
 )
 from storage.intake.cleaned import Cleaned
 from storage.intake.dicom_file import write_file
+from storage.intake.dicom_frame import JPEG, clean_frame
 from storage.intake.dicom_header import IMPLICIT, NATIVE, open_dataset
 from storage.intake.elements import (
     ITEM,
@@ -49,7 +50,7 @@ _MOST_SAMPLES, _MOST_BITS = 4, 64
 """Of a pixel, and of a sample, whatever a header claims: the standard knows no more."""
 _IDENTIFYING = frozenset({STUDY, PATIENT, ISSUER})
 _WORDS = (b"US", b"SS")
-_SAME_WIDTH = {b"US": _WORDS, b"SS": _WORDS, b"??": _WORDS, b"OW": (b"OW", *_WORDS), b"OV": ()}
+_SAME_WIDTH = {b"US": _WORDS, b"SS": _WORDS, b"??": _WORDS, b"OW": (b"OW", *_WORDS)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def clean_dicom(data: bytes, limits: FilmLimits) -> Cleaned:
         width, height = _check(found, source, limits)
         if syntax in NATIVE:
             found[PIXELS] = _native(found, source, width * height)
+        elif syntax in JPEG:
+            found[PIXELS] = clean_frame(reader, found[PIXELS], limits)
         values = _values(found.values(), ALLOWED, signed=_number(found, SIGNED, source) == 1)
         elements = _elements(reader, found, values, target)
     except Truncated as error:

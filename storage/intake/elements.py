@@ -153,6 +153,16 @@ class ElementReader:
             Truncated: As `elements`.
             FilmRejected: As `elements`.
         """
+        for value in self.item_values(sequence):
+            yield ElementReader(value, self._encoding)
+
+    def item_values(self, sequence: Element) -> Iterator[memoryview]:
+        """Yield the bytes of each item of a sequence, or fragment of pixel data.
+
+        Raises:
+            Truncated: As `elements`.
+            FilmRejected: As `elements`.
+        """
         inner, at = ElementReader(sequence.value, self._encoding), 0
         while at + 8 <= len(sequence.value):
             tag, _, start, length = inner._head(at)
@@ -160,10 +170,10 @@ class ElementReader:
                 raise FilmRejected("undecodable", "A sequence of the file holds no items.")
             if length == UNDEFINED:
                 at = inner._skip_elements(tag, start, depth=1)
-                yield ElementReader(sequence.value[start : at - 8], self._encoding)
+                yield sequence.value[start : at - 8]
             else:
                 at = start + length
-                yield ElementReader(sequence.value[start:at], self._encoding)
+                yield sequence.value[start:at]
 
 
 def write_element(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate, get_frame
 from pydicom.tag import Tag
 
 from lungline.domain import FilmFormat
@@ -358,6 +359,45 @@ def test_pixels_that_are_encoded_otherwise_than_the_header_says(intake: FilmInta
     wrong = data.replace(b"1.2.840.10008.1.2.4.50", b"1.2.840.10008.1.2.1\0\0\0")
     with pytest.raises(FilmRejected) as caught:
         taken(intake, wrong)
+    assert caught.value.code == "undecodable"
+
+
+ONE_OFFSET = b"\xfe\xff\x00\xe0\x04\0\0\0\0\0\0\0"
+NO_OFFSETS = b"\xfe\xff\x00\xe0\x14\0\0\0" + MARK.encode().ljust(20)
+HIDDEN = [(0xFE, MARK.encode()), (0xE1, films.exif(1, text=MARK.encode())), (0xF3, MARK.encode())]
+
+
+@pytest.mark.parametrize(
+    "encapsulated",
+    [
+        encapsulate([films.jpeg_with_segments(*HIDDEN, seed=9)]),
+        encapsulate([films.jpeg_with_segments(*HIDDEN, seed=9)], fragments_per_frame=3),
+        encapsulate([films.jpeg(9), MARK.encode()]),
+        encapsulate([films.jpeg(9) + MARK.encode()]),
+        encapsulate([films.jpeg(9)]).replace(ONE_OFFSET, NO_OFFSETS),
+    ],
+    ids=["segments", "fragments", "second frame", "behind the end", "offsets"],
+)
+def test_a_jpeg_frame_keeps_no_more_than_a_jpeg_file(
+    encapsulated: bytes, intake: FilmIntake
+) -> None:
+    assert MARK.encode()[:16] in encapsulated
+    baseline = uid.JPEGBaseline8Bit
+    data = films.dicom(9, bits=8, syntax=baseline, PixelData=encapsulated)
+    stored = taken(intake, data).data
+    assert MARK.encode()[:16] not in stored
+    assert taken(intake, stored).data == stored, "cleaned again it is the same"
+    pixels, plain = pydicom.dcmread(BytesIO(stored)).PixelData, films.jpeg(9)
+    np.testing.assert_array_equal(
+        *(cv2.imdecode(np.frombuffer(each, np.uint8), -1) for each in (get_frame(pixels, 0), plain))
+    )
+
+
+def test_a_jpeg_frame_that_is_none_is_refused(intake: FilmIntake) -> None:
+    text = encapsulate([MARK.encode()])
+    data = films.dicom(9, bits=8, syntax=uid.JPEGBaseline8Bit, PixelData=text)
+    with pytest.raises(FilmRejected) as caught:
+        taken(intake, data)
     assert caught.value.code == "undecodable"
 
 
