@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 from api.caller import ANYBODY, Caller
 from api.context import parts
 from api.guard import SAFE_METHODS, from_other_site
+from api.own_machine import passed_on, sent_here
 from api.rates import Rates
 from api.session import COOKIE
 from lungline.domain import Scope
@@ -33,7 +34,6 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _DECLARED = "lungline_scopes"
 _LIBRARY_ENDPOINTS = frozenset({"static", "openapi.spec"})
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip")
 _SCHEME = "bearer"
 _REFUSED = "lungline_refused"
 _PAGES = "page.show_"
@@ -97,10 +97,11 @@ def register_access(app: Flask, settings: Settings) -> None:
                 _within(asked.take(str(g.caller.key_id)))
                 check_scope(g.caller, wanted)
             return None
-        if not settings.trusted_proxies and any(name in request.headers for name in _FORWARDED):
+        # Who trusts proxies and wants no keys lets in whom these let in.
+        if not sent_here(request) or (not settings.trusted_proxies and passed_on(request)):
             raise KeysNeeded(
                 "The service runs without keys, for its own machine only, and this request came "
-                "through a proxy. Its operator must set LUNGLINE_AUTH=keys."
+                "from another one, or through a proxy. Its operator must set LUNGLINE_AUTH=keys."
             )
         g.caller = ANYBODY
         return None

@@ -172,7 +172,7 @@ class ScopeMissing(ClientError):
 
 
 class KeysNeeded(ClientError):
-    """A service without keys, meant for its own machine, was reached through a proxy."""
+    """A service without keys, meant for its own machine, was reached from elsewhere."""
 
     code = "keys_needed"
     status = 403

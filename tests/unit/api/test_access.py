@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from api.access import check_declared
 from lungline.domain import Scope
@@ -146,13 +147,57 @@ def test_a_view_that_declares_no_scope_stops_the_start() -> None:
         check_declared(app)
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "X-Forwarded-Proto"])
-def test_without_keys_nobody_comes_through_a_proxy(name: str, tmp_path: Path) -> None:
+def test_without_keys_nobody_comes_through_a_proxy(tmp_path: Path) -> None:
+    names = ("For", "Proto", "Host", "Server", "Port", "Prefix", "Ssl")
+    others = ("Forwarded", "Via", "X-Real-IP", "CF-Connecting-IP", "x-original-host")
     with service(tmp_path) as api:
         assert api.client.get("/v1/jobs").status_code == 200
-        for path in ("/v1/jobs", "/", "/metrics"):
-            answer = api.client.get(path, headers={name: "203.0.113.7"})
+        for name in (*(f"X-Forwarded-{name}" for name in names), *others):
+            for path in ("/v1/jobs", "/", "/metrics"):
+                answer = api.client.get(path, headers={name: "203.0.113.7"})
+                assert answer.status_code == 403, name
+                assert answer.get_json()["code"] == "keys_needed"
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", ""])
+def test_without_keys_this_machine_is_answered(peer: str, tmp_path: Path) -> None:
+    with service(tmp_path) as api:
+        assert answer_to(api, peer).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "peer",
+    ["192.168.1.77", "203.0.113.7", "2001:db8::7", "::ffff:192.168.1.77", "0.0.0.0", "/run/x.sock"],  # noqa: S104
+)
+def test_without_keys_no_other_machine_is_answered_whatever_server_took_it(
+    peer: str, tmp_path: Path
+) -> None:
+    with service(tmp_path) as api:
+        for path in ("/v1/jobs", "/", "/metrics", "/v1/jobs/" + ANY_ID):
+            answer = answer_to(api, peer, path)
             assert (answer.status_code, answer.get_json()["code"]) == (403, "keys_needed")
+            assert peer not in answer.text
+
+
+def test_who_wants_no_keys_may_trust_a_proxy_of_the_same_machine(tmp_path: Path) -> None:
+    passed_on = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
+    with service(tmp_path, auth="none", trusted_proxies=1) as api:
+        assert answer_to(api, "127.0.0.1", headers=passed_on).status_code == 200
+        near = passed_on | {"X-Forwarded-For": "127.0.0.1"}
+        for headers in (passed_on, near, {}):
+            assert answer_to(api, "192.168.1.77", headers=headers).status_code == 403
+
+
+def test_with_keys_any_machine_is_answered(api: Service) -> None:
+    headers = bearer(api) | {"X-Forwarded-For": "203.0.113.7", "Via": "1.1 proxy"}
+    assert answer_to(api, "192.168.1.77", headers=headers).status_code == 200
+
+
+def answer_to(
+    api: Service, peer: str, path: str = "/v1/jobs", headers: dict[str, str] | None = None
+) -> TestResponse:
+    """What a machine of this address gets."""
+    return api.client.get(path, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
 
 
 @pytest.mark.parametrize(
