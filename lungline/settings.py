@@ -21,6 +21,8 @@ from lungline.errors import ConfigurationError
 from lungline.sources import check_locations, read_locations
 
 MIB = 1024 * 1024
+S3_SECONDS = 45
+"""In which a call of an S3 store has ended: two tries of 10 s, twice where an answer breaks off."""
 LEAST_SECRET_BYTES = 16
 """Of what signs or hashes: who guesses it signs in as anybody."""
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?|https?://\[[0-9A-Fa-f:]+\](:\d{1,5})?")
@@ -294,7 +296,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(12.0, gt=0, description="How long a claim holds without renewal.")
     lease_renewal_seconds: float = Field(3.0, gt=0, description="How often a claim is renewed.")
     batch_hard_limit_seconds: float = Field(
-        120.0, gt=0, description="A batch that takes longer is taken away from its worker."
+        120.0,
+        gt=0,
+        description="A batch that takes longer is taken away from its worker; with S3 45 or more.",
     )
     visibility_timeout_seconds: int = Field(
         600, gt=0, description="When the broker hands an unacknowledged message out again."
@@ -385,6 +389,11 @@ class Settings(BaseSettings):
             raise ValueError(
                 "LUNGLINE_VISIBILITY_TIMEOUT_SECONDS must be 3 x "
                 "LUNGLINE_BATCH_HARD_LIMIT_SECONDS or more"
+            )
+        if self.store == "s3" and self.batch_hard_limit_seconds < S3_SECONDS:
+            raise ValueError(
+                f"LUNGLINE_BATCH_HARD_LIMIT_SECONDS must be {S3_SECONDS} or more with S3: a silent "
+                "store takes so long to fail, and must not count against films and archives"
             )
         return self
 

@@ -80,7 +80,7 @@ def _make_client(settings: Settings, endpoint: str | None, checksums: bool) -> A
         s3={"addressing_style": "path" if endpoint else "auto"},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": 2},
+        retries={"mode": "standard", "total_max_attempts": 2},  # see `lungline.settings.S3_SECONDS`
         max_pool_connections=CONNECTIONS,
         tcp_keepalive=True,
         request_checksum_calculation=when,

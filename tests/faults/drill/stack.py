@@ -17,7 +17,7 @@ from typing import Any, Self
 import httpx
 import psutil
 
-from lungline.settings import Settings, environment_of
+from lungline.settings import S3_SECONDS, Settings, environment_of
 from tests.factories.bundle import tiny_bundle
 from tests.factories.work import make_settings, migrate
 from tests.faults.drill.pairs import Pair
@@ -57,6 +57,9 @@ class Stack:
         self.strikes.mkdir(parents=True)
         self.plan = {"strikes": str(self.strikes)} | plan
         own = {"api_port": port, "url": f"http://127.0.0.1:{port}", "data_dir": folder / "data"}
+        if pair.seaweed and "batch_hard_limit_seconds" in changes:
+            # A silent S3 server must fail before a batch that waits for it counts as hanging.
+            changes |= {"batch_hard_limit_seconds": S3_SECONDS, "visibility_timeout_seconds": 150}
         self.settings: Settings = make_settings(folder / "data", **pair.settings | changes | own)
         migrate(self.settings)
         self.undisturbed = Undisturbed(self.settings, real=bool(plan.get("real")))

@@ -43,6 +43,15 @@ def test_a_wrong_setting_is_named(
     assert "\n" not in caught.value.message
 
 
+def test_a_batch_may_wait_for_s3_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUNGLINE_BATCH_HARD_LIMIT_SECONDS", "44")
+    assert load_settings().batch_hard_limit_seconds == 44
+
+    monkeypatch.setenv("LUNGLINE_STORE", "s3")
+    with pytest.raises(ConfigurationError, match="must be 45 or more with S3"):
+        load_settings()
+
+
 def test_a_precision_needs_the_runtime_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LUNGLINE_RUNTIME", "tensorflow")
     monkeypatch.setenv("LUNGLINE_PRECISION", "bf16")
