@@ -35,13 +35,18 @@ def run_backup(
         made = take_backup(folder, database, store, _tell)
     except (BackupUnusable, StoreUnavailable, OSError) as error:
         return _failed(error)
-    gone = f"; {made.gone:,} were deleted while they were copied" if made.gone else ""
-    _tell(f"{folder} is whole: {made.objects:,} objects, {made.objects_bytes:,} bytes{gone}")
+    whole = "is finished, but not whole" if made.gone else "is whole"
+    _tell(f"{folder} {whole}: {made.objects:,} objects, {made.objects_bytes:,} bytes")
+    if made.gone:
+        _tell(
+            f"{made.gone:,} objects that its rows name are not in it, as the store did not have "
+            "them. `python -m storage audit` names those that are missing now."
+        )
     _tell(HOLDS)
     if as_json:
         told = {"objects": made.objects, "objects_bytes": made.objects_bytes, "gone": made.gone}
         print(json.dumps({"backup": str(folder), **told}))
-    return 0
+    return 1 if made.gone else 0
 
 
 def run_restore(

@@ -22,6 +22,7 @@ from lungline.errors import BundleExists, BundleInUse, BundleNotFound, Configura
 from lungline.settings import Settings
 from storage import transitions
 from storage.audit import tell
+from storage.backups import is_held
 from storage.database import Database
 from storage.models import ActiveBundleRow, BundleRow
 from storage.objects import ObjectStore
@@ -251,7 +252,7 @@ class Bundles:
         Raises:
             BundleNotFound: There is no such added bundle.
             BundleInUse: See `transitions.begin_removing_bundle`; or it is built in, or all that
-                its name can mean while others of the name are there.
+                its name can mean while others of the name are there; or a backup is being taken.
         """
         served = {bundle.key: bundle for bundle in self.served()}
         there = served.get(key)
@@ -271,7 +272,9 @@ class Bundles:
             # Before its files go: from here on no job can name it.
             tell(connection, self._database.time(connection), key)
 
+        self._check_backup(key)
         self._database.run(begin)
+        self._check_backup(key)  # one that began meanwhile may have taken the row as it was
         with self._database.read() as connection:
             row = connection.execute(
                 select(BundleRow.checksum, BundleRow.manifest).where(BundleRow.key == key)
@@ -279,6 +282,10 @@ class Bundles:
         for digest in {*row.manifest["files"].values(), row.checksum}:
             store.delete(object_key(row.checksum, digest))
         self._database.run(lambda c: transitions.finish_removing_bundle(c, key))
+
+    def _check_backup(self, key: str) -> None:
+        if is_held(self._database):
+            raise BundleInUse(f"{key} is in a backup that is being taken; remove it afterwards.")
 
 
 def _built_in(ref: BundleRef) -> ServedBundle:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, delete, exists, select, update
 from lungline.errors import WrongState
 from storage import entries, terms, transitions
 from storage.audit import tell
+from storage.backups import no_backup
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.films import disown
@@ -89,6 +90,8 @@ class Deletions:
     def rows(self, store: Deletes, limit: int = CHUNK_ROWS) -> int:
         """Remove entries and items of deleted jobs, at most `limit`, and jobs without any.
 
+        None goes while a backup is taken (`storage.backups`).
+
         Raises:
             StoreUnavailable: The archive of a job could not be deleted; its row stays.
 
@@ -97,7 +100,8 @@ class Deletions:
         """
         query = select(JobRow.id, JobRow.archive_key, JobRow.manifest_key).where(JOB_DELETED)
         with self._database.read() as connection:
-            jobs = connection.execute(query.order_by(JobRow.id).limit(limit)).all()
+            there = query.where(no_backup(self._database)).order_by(JobRow.id).limit(limit)
+            jobs = connection.execute(there).all()
         done = 0
         for job in jobs:
             if done >= limit:
@@ -115,13 +119,15 @@ class Deletions:
     def films(self, store: Deletes, limit: int = PURGED_AT_ONCE) -> int:
         """Delete the objects of films that no item has any more, at most `limit`.
 
+        None goes while a backup is taken.
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
 
         Returns:
             The number of films looked at.
         """
-        waiting = _PURGEABLE.limit(limit)
+        waiting = _PURGEABLE.where(no_backup(self._database)).limit(limit)
         return self._purged(waiting, store) if self._any(waiting) else 0
 
     def abandoned(self, store: Deletes, tenant: str, digests: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from lungline.domain import new_id
 from storage import entries as entry_rows
 from storage import items as item_rows
 from storage import transitions
+from storage.backups import no_backup
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.entries import NewEntry
@@ -341,6 +342,8 @@ class Expansions:
     def remove_spent(self, store: Deletes, limit: int = SPENT_AT_ONCE) -> int:
         """Remove archives and manifests that are expanded and not kept, at most `limit` jobs'.
 
+        None goes while a backup is taken (`storage.backups`).
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
 
@@ -350,7 +353,9 @@ class Expansions:
         query = select(JobRow.id, JobRow.archive_key, JobRow.manifest_key)
         with self._database.read() as connection:
             rows = connection.execute(
-                query.where(JOB_ARCHIVE_SPENT).order_by(JobRow.id).limit(limit)
+                query.where(JOB_ARCHIVE_SPENT, no_backup(self._database))
+                .order_by(JobRow.id)
+                .limit(limit)
             ).all()
         for row in rows:
             for key in filter(None, (row.archive_key, row.manifest_key)):

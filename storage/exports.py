@@ -25,6 +25,7 @@ from lungline.errors import (
 )
 from storage import transitions
 from storage.audit import tell
+from storage.backups import no_backup
 from storage.columns import AnyRow
 from storage.database import Database
 from storage.models import (
@@ -379,13 +380,17 @@ class Exports:
     def remove(self, store: Discards, limit: int = REMOVED_AT_ONCE) -> int:
         """Remove deleted exports: first their objects, then their rows.
 
+        None goes while a backup is taken (`storage.backups`).
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
 
         Returns:
             The number of exports removed.
         """
-        query = select(ExportRow.id, ExportRow.object_key).where(EXPORT_DELETING)
+        query = select(ExportRow.id, ExportRow.object_key).where(
+            EXPORT_DELETING, no_backup(self._database)
+        )
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(ExportRow.id).limit(limit)).all()
         for row in rows:

@@ -473,6 +473,15 @@ class SweepRow(Base):
     ended_at: Mapped[float]
 
 
+class BackupRow(Base):
+    """A backup that is being taken; it is in no backup itself."""
+
+    __tablename__ = "backups"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    expires_at: Mapped[float]
+
+
 class ExportRow(Base):
     """Results of an ended job as one object, which it owns under `object_key`."""
 

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from lungline.domain import TERMINAL_JOB_STATUSES, ItemStatus, first_id
 from storage import transitions
+from storage.backups import no_backup
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.models import (
@@ -134,6 +135,8 @@ class Retention:
     ) -> Step:
         """Remove archives, and manifests, that were kept of jobs which ended so long ago.
 
+        None goes while a backup is taken (`storage.backups`).
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
         """
@@ -143,6 +146,7 @@ class Retention:
             .where(JOB_WITH_ARCHIVE, JobRow.tenant == tenant)
             .where(JobRow.id < first_id(int(cutoff * 1000)), JobRow.finished_at < cutoff)
             .where(JobRow.status.in_(TERMINAL_JOB_STATUSES), JobRow.deleted_at.is_(None))
+            .where(no_backup(self._database))
             .order_by(JobRow.id)
             .limit(limit)
         )
@@ -194,12 +198,14 @@ class Retention:
     def films(self, store: Store, limit: int = FILMS_AT_ONCE) -> Step:
         """Delete the objects of dropped films: the film, its view and its masks.
 
+        None goes while a backup is taken.
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
         """
         waiting = (
             select(FilmRow.id, FilmRow.object_key)
-            .where(FILM_DROPPED, FilmRow.deleting_at.is_(None))
+            .where(FILM_DROPPED, FilmRow.deleting_at.is_(None), no_backup(self._database))
             .order_by(FilmRow.id)
             .limit(limit)
         )

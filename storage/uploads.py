@@ -16,6 +16,7 @@ from lungline.domain import UploadStatus, new_id
 from lungline.errors import TooManyUploads, UploadNotFound
 from storage import transitions
 from storage.audit import tell
+from storage.backups import no_backup
 from storage.columns import AnyRow, AnySelect
 from storage.database import Database
 from storage.models import UPLOAD_DELETING, UPLOAD_HELD, TenantRow, UploadRow
@@ -301,13 +302,17 @@ class Uploads:
     def remove(self, store: Store, limit: int = REMOVED_AT_ONCE) -> int:
         """Remove deleted uploads: first what the store has of them, then their rows.
 
+        None goes while a backup is taken (`storage.backups`).
+
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.
 
         Returns:
             The number of uploads removed.
         """
-        query = select(UploadRow.id, UploadRow.object_key, UploadRow.job_id).where(UPLOAD_DELETING)
+        query = select(UploadRow.id, UploadRow.object_key, UploadRow.job_id).where(
+            UPLOAD_DELETING, no_backup(self._database)
+        )
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(UploadRow.id).limit(limit)).all()
         for row in rows:

@@ -51,7 +51,7 @@ class Manifest:
         objects: Number of objects.
         objects_bytes: Bytes of all of them.
         objects_sha256: Hexadecimal digest of their list: key, size and digest of each.
-        gone: Objects that were deleted while they were being copied.
+        gone: Objects that rows name and the store did not have.
     """
 
     version: str

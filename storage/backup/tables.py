@@ -73,7 +73,7 @@ def load_table(connection: Connection, table: Table, folder: Path, file: TableFi
         BackupUnusable: The file holds another number of rows.
     """
     count = 0
-    rows = _rows(folder, file)
+    rows = table_rows(folder, file)
     while chunk := list(islice(rows, CHUNK_ROWS)):
         connection.execute(table.insert(), chunk)
         count += len(chunk)
@@ -83,7 +83,8 @@ def load_table(connection: Connection, table: Table, folder: Path, file: TableFi
         _go_on_numbering(connection, table)
 
 
-def _rows(folder: Path, file: TableFile) -> Iterator[dict[str, Any]]:
+def table_rows(folder: Path, file: TableFile) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file, by the names of their columns."""
     with gzip.open(_path(folder, file.name), "rt", encoding="utf-8") as lines:
         for line in lines:
             yield dict(zip(file.columns, json.loads(line), strict=True))

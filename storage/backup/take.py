@@ -1,24 +1,30 @@
 """Take a backup while the service runs: the database as it is at one moment, then the objects.
 
 In this order every object of a row is there: what comes later is an object without a row, which
-does no harm. Only what is deleted while it is copied is missing, and told.
+does no harm, and what is deleted goes from the store only afterwards (`storage.backups`). Objects
+that rows name and the store has not are counted, and told.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
 
 import lungline
 from lungline.errors import ObjectNotFound
 from storage.backup.copying import copy_object, digest_of
 from storage.backup.listing import Listed, Listing
 from storage.backup.manifest import NAME, BackupUnusable, Manifest, TableFile
+from storage.backup.owed import owed
 from storage.backup.tables import dump_table, reflect
+from storage.backups import BackupHold
 from storage.database import Database
+from storage.models import BackupRow
 from storage.objects.base import ObjectStore, StoredStream
 from storage.objects.local import LocalStore
 
@@ -53,13 +59,22 @@ def take_backup(
         StoreUnavailable: The store does not answer, or the folder's disk is full.
     """
     _prepare(folder)
-    revision, taken_at, tables = _dump(folder / DATABASE, database, tell)
-    with Listing(folder / LISTING) as listing:
-        gone = _copy_all(folder, store, listing, tell)
-        count, size, digest = listing.total()
+    with _hold(database):
+        revision, taken_at, tables = _dump(folder / DATABASE, database, tell)
+        with Listing(folder / LISTING) as listing:
+            _copy_all(folder, store, listing, tell)
+            count, size, digest = listing.total()
+            gone = sum(listing.get(key) is None for key in owed(folder / DATABASE, tables))
     manifest = Manifest(lungline.__version__, revision, taken_at, tables, count, size, digest, gone)
     manifest.write(folder)
     return manifest
+
+
+def _hold(database: Database) -> AbstractContextManager[object]:
+    with database.read() as connection:
+        known = inspect(connection).has_table(BackupRow.__tablename__)
+    # A database of an earlier version, whose workers know of no backup either.
+    return BackupHold(database) if known else nullcontext()
 
 
 def _prepare(folder: Path) -> None:
@@ -90,6 +105,8 @@ def _dump(
         taken_at = database.time(connection)
         written = []
         for table in reflect(connection):
+            if table.name == BackupRow.__tablename__:
+                continue
             file = dump_table(connection, table, folder)
             tell(f"table {file.name}: {file.rows:,} rows")
             written.append(file)
@@ -98,16 +115,15 @@ def _dump(
 
 def _copy_all(
     folder: Path, store: ObjectStore, listing: Listing, tell: Callable[[str], None]
-) -> int:
-    """Copy the store's objects; return how many were deleted meanwhile."""
+) -> None:
+    """Copy the store's objects."""
     copies = LocalStore(folder / OBJECTS)
     listing.forget_seen()
-    done = copied = gone = 0
+    done = copied = 0
     for key in store.keys(""):
         try:
             copied += _copy(key, store, copies, listing)
-        except ObjectNotFound:
-            gone += 1
+        except ObjectNotFound:  # deleted since it was listed
             continue
         done += 1
         if done % TELL_EVERY == 0:
@@ -116,7 +132,6 @@ def _copy_all(
         copies.delete(key)
     listing.drop_unseen()
     tell(f"objects: {done:,}, of which {copied:,} were not there yet; that is all")
-    return gone
 
 
 def _copy(key: str, store: ObjectStore, copies: ObjectStore, listing: Listing) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, MetaData, select
 
-from lungline.domain import ItemStatus, JobStatus
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.settings import Settings
 from storage.backup import BackupUnusable, Manifest, TargetNotEmpty, restore_backup, take_backup
 from storage.backup.tables import VERSION_TABLE, reflect
@@ -23,8 +23,11 @@ from storage.migrate import current_revision, head_revision, upgrade
 from storage.objects import ObjectStore, open_store
 from storage.objects.local import LocalStore
 from tests.e2e.upstack import lungline
-from tests.factories import films
+from tests.factories import archives, films
 from tests.factories.services import Service, service
+from tests.factories.work import Desk, exporter, make_settings
+from workers.expand import expand_archive
+from workers.sweep import sweep
 
 pytestmark = pytest.mark.integration
 
@@ -184,6 +187,70 @@ def test_it_is_a_state_of_one_moment_while_the_service_goes_on(place: Any, tmp_p
         assert len(api.client.get("/v1/jobs").get_json()["items"]) == 2
         assert api.parts.repository.repairs.check_counters() == []
         assert api.read_all() == 1
+
+
+@pytest.mark.parametrize("kind", PAIRS)
+def test_what_goes_while_it_is_taken_is_in_it(place: Any, tmp_path: Path, kind: str) -> None:
+    source = place(kind, "source")
+    settings = make_settings(tmp_path, **source.settings)
+    with filled(tmp_path, source) as api, exporter(settings) as expander:
+        desk = Desk(settings)
+        deleted = api.job(("x.jpg", films.jpeg(70)), ("y.jpg", films.jpeg(71)))["id"]
+        api.read_all()
+        told_of = b"name,external_id\nfilms/00000.jpg,A\n"
+        archive = desk.submit_archive(archives.zip_of_films(3), manifest=told_of)
+        begun: list[str] = []
+
+        def work(words: str) -> None:
+            if not begun:
+                begun.append(words)
+                assert expand_archive(expander)
+                desk.repository.deletions.delete(DEFAULT_TENANT, deleted)
+                for _ in range(3):
+                    sweep(expander)
+
+        made = take_backup(tmp_path / "backup", source.database, source.store, work)
+
+        assert made.gone == 0
+        # Afterwards all of it goes.
+        before = set(source.store.keys(""))
+        assert archive.archive_key in before
+        for _ in range(3):
+            sweep(expander)
+        assert archive.archive_key not in set(source.store.keys(""))
+        assert len(before) - len(set(source.store.keys(""))) == 6  # 2 films, 2 masks
+        assert api.parts.repository.repairs.check_counters() == []
+        desk.close()
+    clear(source)
+    restore_backup(tmp_path / "backup", source.database, source.store, told)
+
+    with exporter(settings) as expander:
+        repository = expander.repository
+        assert expander.store.exists(repository.jobs.get(DEFAULT_TENANT, archive.id).archive_key)
+        assert expand_archive(expander)
+        job = repository.jobs.get(DEFAULT_TENANT, archive.id)
+        assert (job.status, job.total, job.error_code) == (JobStatus.RUNNING, 3, None)
+        items = repository.items.stream(DEFAULT_TENANT, deleted)
+        assert [expander.store.exists(one.film.object_key) for one in items if one.film] == [
+            True,
+            True,
+        ]
+
+
+def test_what_rows_name_and_the_store_has_not_is_counted(place: Any, tmp_path: Path) -> None:
+    source = place(PAIRS[0], "source")
+    with filled(tmp_path, source):
+        film, mask = (next(source.store.keys(f"default/{kind}/")) for kind in ("films", "masks"))
+        source.store.delete(film)
+        source.store.delete(mask)
+
+    made = lungline("backup", tmp_path / "backup", "--data", tmp_path / "source", "--json")
+
+    assert made.returncode == 1, made.stderr
+    assert "not whole" in made.stderr
+    assert "2 objects" in made.stderr
+    assert json.loads(made.stdout)["gone"] == 2
+    assert Manifest.read(tmp_path / "backup").gone == 2
 
 
 def test_a_second_backup_copies_what_is_new_and_a_damaged_copy_anew(
