@@ -156,6 +156,21 @@ def test_a_film_that_is_sent_again_is_stored_and_read_again(repo: Repository, pu
     assert predictions(repo) == [(a_prediction().mask_key, None)]
 
 
+def test_a_dropped_film_that_was_stored_for_no_job_is_dropped_again(repo: Repository) -> None:
+    job_id, film = a_read_job(repo, "a"), a_film("a")
+    repo.database.clock_offset += 2 * DAY
+    drop(repo)
+    store = Store()
+
+    repo.deletions.abandoned(store, DEFAULT_TENANT, {film.sha256})
+    repo.retention.films(store)
+
+    assert film.object_key in store.deleted
+    assert repo.retention.films(store) == Step(0, 0)
+    (item,) = items(repo, job_id)
+    assert item.prediction is not None
+
+
 def test_what_is_read_again_keeps_its_first_findings(repo: Repository) -> None:
     a_read_job(repo, "a")
     repo.database.clock_offset += 2 * DAY
