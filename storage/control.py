@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
-from lungline.domain import Priority
+from lungline.domain import JobStatus, Priority
 from lungline.errors import NothingToRetry, WrongState
 from storage import transitions
 from storage.database import Database
@@ -21,7 +21,7 @@ class Retry:
     """What became of a job's failed films.
 
     Attributes:
-        job: The job, running again.
+        job: The job, running again, or expanding where its archive had been given up.
         retried: Films that go back into the queue; of a large job most of them a moment later.
         refused: Films that stay failed: they were refused when they came, so there is nothing
             stored that could be read.
@@ -83,21 +83,24 @@ class Control:
     def retry(self, tenant: str, job_id: str, limit: int = CHUNK_ROWS) -> Retry:
         """Read the failed films of an ended job again.
 
-        Up to `limit` go back into the queue now, the rest by the sweep.
+        Up to `limit` go back into the queue now, the rest by the sweep. An archive that was given
+        up, for its expanders died, is expanded further, from where they had come to.
 
         Raises:
             JobNotFound: There is no such job.
             WrongState: It has not ended, or was cancelled, or has expired.
-            NothingToRetry: Every film that failed was refused when it came.
+            NothingToRetry: Every film that failed was refused when it came, and the archive was
+                expanded to its end, or is gone.
         """
 
         def work(connection: Connection) -> tuple[int, int] | None:
             ids = _lock_failed(connection, job_id, limit)
             at = self._database.time(connection)
-            if not transitions.begin_retry(connection, at, tenant, job_id):
+            status = transitions.begin_retry(connection, at, tenant, job_id)
+            if status is None:
                 return None
             refused = _count_refused(connection, job_id)
-            if not ids:
+            if not ids and status is not JobStatus.EXPANDING:
                 raise NothingToRetry(
                     "Every film that failed was refused when it came, so there is none stored that "
                     "could be read again. Send better ones as a new job."

@@ -123,7 +123,11 @@ def change_job(job_id: str, changes: dict[str, Any]) -> Answer:
     operation_id="retryJob", responses=problems(JobNotFound, WrongState, NothingToRetry, CrossSite)
 )
 def retry_job(job_id: str) -> Answer:
-    """Read the films of an ended job that failed again; those that succeeded stay as they are."""
+    """Read the films of an ended job that failed again; those that succeeded stay as they are.
+
+    An archive that was given up (the job's `error` is `attempts_exhausted`) is expanded further,
+    from where it was left: the job is `expanding` again, and `retried` counts films that it had.
+    """
     retry = parts().repository.control.retry(tenant(), checked_job_id(job_id))
     _tell_workers(retry.job)
     wire = {"job": job_wire(retry.job), "retried": retry.retried, "refused": retry.refused}

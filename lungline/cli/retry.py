@@ -31,10 +31,16 @@ def retry(
     as_json: JsonOption = False,
     url: UrlOption = None,
 ) -> None:
-    """Read the films of an ended job that failed again; findings that are there stay."""
+    """Read the films of an ended job that failed again; findings that are there stay.
+
+    An archive that was given up is expanded further, from where it was left.
+    """
     with connect(url) as client:
         retried = client.retry(job_id)
-        tell(f"Reading {amount(retried.retried, 'film')} again")
+        if retried.job.status == "expanding":
+            tell("Expanding the archive further, from where it was left")
+        if retried.retried or retried.job.status != "expanding":
+            tell(f"Reading {amount(retried.retried, 'film')} again")
         if retried.refused:
             tell(f"Left as they are, refused when they came: {amount(retried.refused, 'film')}")
         with interruptible(reading_goes_on(job_id)):

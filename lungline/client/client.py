@@ -382,7 +382,7 @@ class LunglineClient:
         return Job.from_wire(self._transport.post(f"{_job_path(job_id)}/resume"))
 
     def retry(self, job_id: str) -> Retried:
-        """Read the films of an ended job that failed again."""
+        """Read the films of an ended job that failed again; go on with an archive given up."""
         return Retried.from_wire(self._transport.post(f"{_job_path(job_id)}/retry"))
 
     def delete(self, job_id: str) -> None:

@@ -89,7 +89,7 @@ class Retried:
     """What became of the failed films of a job.
 
     Attributes:
-        job: The job, running again.
+        job: The job, running again, or expanding where its archive had been given up.
         retried: Films that are read again.
         refused: Films that stay failed: the service refused them when they came.
     """

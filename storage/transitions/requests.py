@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, null, or_, select, update
 
 from lungline.domain import TERMINAL_JOB_STATUSES, JobStatus, Priority
 from storage import scheduling
@@ -16,6 +16,15 @@ from storage.transitions.jobs import NOT_EXPANDED
 
 _OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
 _RETRIABLE = (JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED)
+_GIVEN_UP = and_(
+    JobRow.error_code == "attempts_exhausted",  # as only the sweep says, see `storage.repairs`
+    or_(
+        and_(JobRow.archive_key.is_not(None), ~JobRow.archive_spent),
+        JobRow.prefix.is_not(None),
+        JobRow.from_job.is_not(None),
+    ),
+)
+"""Its archive was not expanded to the end, through no fault of its own, and it is still there."""
 _CANCELLING: dict[str, Any] = {
     "status": JobStatus.CANCELLING,
     "paused": False,
@@ -48,15 +57,23 @@ def begin_expiring(connection: Connection, at: float, job_id: str) -> bool:
     return True
 
 
-def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
-    """Move an ended job with failed items back to running; False when its status does not allow it.
+def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> JobStatus | None:
+    """Move an ended job with failed items back to running; None when its status does not allow it.
 
     It runs until what had failed by now has gone through the queue again (`retry_before`). An
-    expiry is over: it was about the first run.
+    expiry is over: it was about the first run. One whose archive was given up, and is still there,
+    goes back to expanding instead, at its cursor, with all attempts again.
+
+    Returns:
+        The job's status from now on.
     """
     change = update(JobRow).where(_there(tenant, job_id), JobRow.status.in_(_RETRIABLE))
+    running, expanding = JobStatus.RUNNING.value, JobStatus.EXPANDING.value
     values = {
-        "status": JobStatus.RUNNING,
+        "status": case((_GIVEN_UP, expanding), else_=running),
+        "error_code": case((_GIVEN_UP, null()), else_=JobRow.error_code),
+        "error_reason": case((_GIVEN_UP, null()), else_=JobRow.error_reason),
+        "expand_attempts": 0,
         "finished_at": None,
         "expires_at": None,
         "retry_before": at,
@@ -65,10 +82,11 @@ def begin_retry(connection: Connection, at: float, tenant: str, job_id: str) -> 
         "done_before": JobRow.succeeded + JobRow.failed - JobRow.reused,
         **NO_PACE,
     }
-    if not connection.execute(change.values(**values)).rowcount:
-        return False
-    record(connection, at, EventType.RETRIED, tenant, job_id)
-    return True
+    moved = change.values(**values).returning(JobRow.status)
+    status = connection.execute(moved).scalar_one_or_none()
+    if status is not None:
+        record(connection, at, EventType.RETRIED, tenant, job_id)
+    return status
 
 
 def begin_deleting(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
@@ -96,7 +114,9 @@ def hold_retry(connection: Connection, job_id: str, *, last: bool) -> bool:
         False when it was cancelled meanwhile, or another one was first.
     """
     change = update(JobRow).where(
-        JobRow.id == job_id, JOB_RETRIED, JobRow.status == JobStatus.RUNNING
+        JobRow.id == job_id,
+        JOB_RETRIED,
+        JobRow.status.in_((JobStatus.RUNNING, JobStatus.EXPANDING)),
     )
     kept = None if last else JobRow.retry_before
     return bool(connection.execute(change.values(retry_before=kept)).rowcount)

@@ -48,7 +48,8 @@ export function actions(job, again, { gone = again, compact = false } = {}) {
     made.push(job.paused ? button("action.resume", call("resume")) : button("action.pause", call("pause")));
     made.push(button("action.cancel", call("cancel"), "danger"));
   }
-  if (["completed_with_errors", "failed"].includes(job.status) && job.counts.failed) made.push(button("action.retry", call("retry")));
+  const again_helps = job.counts.failed || job.error?.code === "attempts_exhausted"; // an archive was given up
+  if (["completed_with_errors", "failed"].includes(job.status) && again_helps) made.push(button("action.retry", call("retry")));
   made.push(exports(job, size));
   if (isOver(job)) {
     made.push(h("button", { class: `button plain danger${size}`, type: "button", onclick: attempt(async () => {

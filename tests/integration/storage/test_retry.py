@@ -13,6 +13,7 @@ from storage.repository import Repository
 from tests.factories.rows import (
     a_bad_film,
     claim,
+    entries_of,
     must_claim,
     read,
     read_all,
@@ -120,6 +121,92 @@ def test_a_film_that_killed_its_reader_gets_all_its_attempts_again(repo: Reposit
     die()
     last = items_of(repo, job.id)[0]
     assert (last.status, last.attempt) == (ItemStatus.FAILED, 4)
+
+
+def give_up(repo: Repository) -> None:
+    """Let expanders die until their archive is given up."""
+    for _ in range(3):
+        assert repo.expansions.claim("dying", 12) is not None
+        repo.database.clock_offset += 13.0
+        assert repo.repairs.expired_expansions() == 1
+
+
+def test_an_archive_that_was_given_up_is_expanded_from_where_it_was_left(repo: Repository) -> None:
+    job = submit_archive(repo, expires_in=3_600)
+    expansion = repo.expansions.claim("e1", 12)
+    assert expansion is not None
+    first = entries_of(some_films(2))
+    assert repo.expansions.commit_slice(
+        expansion.lease_id, job.id, entries=first, cursor=2, entries_total=4
+    )
+    repo.expansions.hand_back(expansion.lease_id)
+    give_up(repo)
+    assert fail_all(repo) == 2
+    given_up = repo.jobs.get(DEFAULT_TENANT, job.id)
+    assert (given_up.status, given_up.error_code) == (JobStatus.FAILED, "attempts_exhausted")
+
+    retry = repo.control.retry(DEFAULT_TENANT, job.id, limit=1)
+
+    assert (retry.retried, retry.refused) == (2, 0)
+    assert (retry.job.status, retry.job.error_code) == (JobStatus.EXPANDING, None)
+    assert retry.job.finished_at is None
+    assert repo.repairs.expired_jobs() == 0
+    assert repo.repairs.retried() == 1
+    assert read_all(repo) == 2
+    again = repo.expansions.claim("e2", 12)
+    assert again is not None
+    assert (again.job_id, again.cursor, again.attempts) == (job.id, 2, 0)
+    assert again.archive_key == expansion.archive_key
+    rest = entries_of(some_films(2))
+    assert repo.expansions.commit_slice(
+        again.lease_id, job.id, entries=rest, cursor=4, entries_total=4
+    )
+    assert repo.expansions.finish(again.lease_id, job.id, keep=False)
+    assert read_all(repo) == 2
+    ended = repo.jobs.get(DEFAULT_TENANT, job.id)
+    assert (ended.status, ended.succeeded) == (JobStatus.SUCCEEDED, 4)
+    assert repo.repairs.check_counters() == []
+
+
+def test_an_archive_that_was_given_up_before_its_first_film_is_begun_again(
+    repo: Repository,
+) -> None:
+    job = submit_archive(repo)
+    give_up(repo)
+    assert repo.jobs.get(DEFAULT_TENANT, job.id).status is JobStatus.FAILED
+
+    retry = repo.control.retry(DEFAULT_TENANT, job.id)
+
+    assert (retry.retried, retry.job.status) == (0, JobStatus.EXPANDING)
+    give_up(repo)  # after all attempts again
+    assert repo.jobs.get(DEFAULT_TENANT, job.id).status is JobStatus.FAILED
+
+
+def test_an_archive_that_is_gone_is_not_expanded_further(repo: Repository) -> None:
+    job = submit_archive(repo)
+    give_up(repo)
+    repo.database.clock_offset += 30 * 86_400.0
+
+    class Store:
+        def exists(self, key: str) -> bool:
+            return True
+
+        def delete(self, key: str) -> None:
+            pass
+
+    assert repo.retention.archives(Store(), DEFAULT_TENANT, 7).removed == 1
+
+    with pytest.raises(NothingToRetry):
+        repo.control.retry(DEFAULT_TENANT, job.id)
+    assert repo.jobs.get(DEFAULT_TENANT, job.id).error_code == "attempts_exhausted"
+
+
+def test_a_retry_that_expands_further_can_be_cancelled(repo: Repository) -> None:
+    job = submit_archive(repo)
+    give_up(repo)
+    repo.control.retry(DEFAULT_TENANT, job.id)
+
+    assert repo.jobs.cancel(DEFAULT_TENANT, job.id).status is JobStatus.CANCELLED
 
 
 def test_what_cannot_be_retried_stays_as_it_is(repo: Repository) -> None:

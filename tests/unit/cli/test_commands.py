@@ -238,6 +238,16 @@ def test_retry_tells_how_many_films_are_read_again(run: Run, watch: bool, code: 
     assert ("completed with errors" if watch else "running: 2 films") in result.stdout
 
 
+def test_retry_tells_that_an_archive_is_expanded_further(run: Run) -> None:
+    answer = Answer({"job": job_wire("expanding"), "retried": 0, "refused": 0}, 202)
+    with scripted(answer) as service:
+        result = run("retry", JOB_ID, url=service.url)
+
+    assert result.exit_code == 0
+    assert "Expanding the archive further" in result.stderr
+    assert "Reading" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "says"),
     [
