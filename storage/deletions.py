@@ -127,13 +127,14 @@ class Deletions:
         Returns:
             The number of films looked at.
         """
-        waiting = _PURGEABLE.where(no_backup(self._database)).limit(limit)
+        waiting = self._purgeable().limit(limit)
         return self._purged(waiting, store) if self._any(waiting) else 0
 
     def abandoned(self, store: Deletes, tenant: str, digests: Collection[str]) -> None:
         """Remove films that intake has stored and no job came to have.
 
-        The mark is committed first: see `storage.films.disown`.
+        The mark is committed first: see `storage.films.disown`. While a backup is taken they are
+        left to the sweep.
 
         Args:
             store: Where they are.
@@ -154,7 +155,7 @@ class Deletions:
         for start in range(0, len(every), PURGED_AT_ONCE):
             some = every[start : start + PURGED_AT_ONCE]
             ids = self._database.run(partial(mark, some=some))
-            self._purged(_PURGEABLE.where(FilmRow.id.in_(ids)), store)
+            self._purged(self._purgeable().where(FilmRow.id.in_(ids)), store)
 
     def forget(self, limit: int = CHUNK_ROWS) -> int:
         """Remove the rows of films that were purged long ago.
@@ -191,6 +192,9 @@ class Deletions:
             _mark(connection, at, some, tally)
         transitions.settle(connection, at, tally)
         return len(ids)
+
+    def _purgeable(self) -> Select[str, str]:
+        return _PURGEABLE.where(no_backup(self._database))
 
     def _purged(self, waiting: AnySelect, store: Deletes) -> int:
         def work(connection: Connection) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from lungline.domain import DEFAULT_TENANT, JobStatus
 from lungline.errors import ItemNotFound, JobNotFound, StoreUnavailable, WrongState
+from storage.backups import BackupHold
 from storage.deletions import KEPT_SECONDS
 from storage.entries import NewEntry
 from storage.items import NewItem
@@ -194,6 +195,16 @@ def test_films_that_no_job_came_to_have_go_and_others_stay(repo: Repository) -> 
     assert repo.deletions.films(store) == 0
     submit(repo, [NewItem("new0", stored[2])], restore=lambda digests: None)
     assert read_all(repo) == 1
+
+
+def test_such_films_wait_for_the_end_of_a_backup(repo: Repository) -> None:
+    film, store = a_film("a"), Store()
+    with BackupHold(repo.database):
+        repo.deletions.abandoned(store, DEFAULT_TENANT, {film.sha256})
+        assert store.deleted == []
+
+    assert repo.deletions.films(store) == 1
+    assert store.deleted == [film.object_key]
 
 
 def test_a_film_that_another_intake_has_stored_too_is_stored_again(repo: Repository) -> None:
