@@ -37,6 +37,7 @@ from storage.models import (
 )
 from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
+from storage.webhooks import is_untold
 
 PURGED_AT_ONCE = 50
 """Films whose objects go in one transaction: on SQLite nobody else writes meanwhile."""
@@ -253,7 +254,8 @@ def _mark(connection: Connection, at: float, film_ids: list[str], tally: Tally) 
 def _remove_job(connection: Connection, job_id: str) -> None:
     empty = [~exists().where(row.job_id == job_id) for row in (EntryRow, ManifestRow, ItemRow)]
     job = select(JobRow.id).where(JobRow.id == job_id, JOB_DELETED, *empty).with_for_update()
-    if connection.execute(job).first() is not None:
+    # Who is to be told that it ended reads its events first; the sweep comes back for it.
+    if connection.execute(job).first() is not None and not is_untold(connection, job_id):
         connection.execute(delete(EventRow).where(EventRow.job_id == job_id))
         terms.forget(connection, [job_id])
         connection.execute(delete(JobRow).where(JobRow.id == job_id))

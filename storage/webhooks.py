@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from lungline.domain import DeliveryStatus, new_id
 from lungline.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
@@ -305,17 +305,9 @@ class Webhooks:
         return sum(self._fan_out(row, limit) for row in rows if row.cursor < newest)
 
     def _fan_out(self, webhook: AnyRow, limit: int) -> int:
-        known = select(DeliveryRow.id).where(
-            DeliveryRow.webhook_id == webhook.id, DeliveryRow.event_id == EventRow.id
-        )
         unsent = (
             select(EventRow.id, EventRow.at, EventRow.type, EventRow.job_id)
-            .where(
-                EventRow.id > webhook.cursor,
-                EventRow.tenant == webhook.tenant,
-                EventRow.type.in_(webhook.events),
-                ~known.exists(),
-            )
+            .where(*_untold(webhook))
             .order_by(EventRow.id)
             .limit(limit)
         )
@@ -487,6 +479,35 @@ def _own(connection: Connection, tenant: str, webhook_id: str, *, lock: bool = F
     if row is None:
         raise WebhookNotFound("There is no webhook with this id.")
     return row
+
+
+def is_untold(connection: Connection, job_id: str) -> bool:
+    """Whether an endpoint is still to be told of an event of a job: `fan_out` reads these rows.
+
+    An endpoint that was made later, or has been deleted, wants nothing; nor does any forever, for
+    each fan-out writes what it wants.
+    """
+    of_job = select(EventRow.tenant).where(EventRow.job_id == job_id).limit(1)
+    mine = select(WebhookRow.__table__).where(WebhookRow.tenant == of_job.scalar_subquery())
+    return any(
+        connection.execute(
+            select(EventRow.id).where(EventRow.job_id == job_id, *_untold(webhook)).limit(1)
+        ).first()
+        for webhook in connection.execute(mine).all()
+    )
+
+
+def _untold(webhook: AnyRow) -> tuple[ColumnElement[bool], ...]:
+    """The events that an endpoint is to be told of and has no delivery for."""
+    known = select(DeliveryRow.id).where(
+        DeliveryRow.webhook_id == webhook.id, DeliveryRow.event_id == EventRow.id
+    )
+    return (
+        EventRow.id > webhook.cursor,
+        EventRow.tenant == webhook.tenant,
+        EventRow.type.in_(webhook.events),
+        ~known.exists(),
+    )
 
 
 def _new_secret() -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from sqlalchemy import select
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from lungline.domain import DEFAULT_TENANT, DeliveryStatus
@@ -17,9 +18,10 @@ from lungline.errors import DeliveryNotFound, TooManyWebhooks, WebhookNotFound
 from lungline.public_address import check_url
 from lungline.settings import Settings
 from storage.events import EventType, record
+from storage.models import JobRow
 from storage.repository import Repository
 from storage.webhooks import DAY, MOST_WEBHOOKS, Delivery, NewWebhook
-from tests.factories.rows import submit
+from tests.factories.rows import read_all, submit
 from tests.factories.scripted import Answer, Script, scripted
 from workers.webhooks import Courier, deliver_due, send
 
@@ -83,6 +85,56 @@ def test_an_event_that_is_committed_late_is_told_too(repo: Repository, job_id: s
         assert repo.webhooks.fan_out() == 0
         happen(repo, job_id)
         assert repo.webhooks.fan_out() == 1
+
+
+class Store:
+    """Nothing is in it."""
+
+    def delete(self, key: str) -> None:
+        pass
+
+
+def delete(repo: Repository, job_id: str) -> None:
+    repo.deletions.delete(DEFAULT_TENANT, job_id)
+    repo.deletions.rows(Store())
+
+
+def is_left(repo: Repository, job_id: str) -> bool:
+    """Whether a deleted job still has its row."""
+    with repo.database.read() as connection:
+        query = select(JobRow.id).where(JobRow.id == job_id)
+        return connection.execute(query).first() is not None
+
+
+def test_the_end_of_a_job_is_told_though_it_is_deleted_at_once(
+    repo: Repository, job_id: str
+) -> None:
+    made = endpoint(repo, "https://example.org/")
+    read_all(repo)
+
+    delete(repo, job_id)
+
+    assert is_left(repo, job_id)
+    assert repo.webhooks.fan_out() == 1
+    assert [one.job_id for one in log(repo, made.webhook.id)] == [job_id]
+    repo.deletions.rows(Store())
+    assert not is_left(repo, job_id)
+
+
+def test_a_deletion_waits_for_no_endpoint_that_is_told_nothing(
+    repo: Repository, job_id: str
+) -> None:
+    deleted = endpoint(repo, "https://example.org/deleted")
+    repo.webhooks.create(DEFAULT_TENANT, "https://example.org/other", {EventType.PAUSED})
+    repo.webhooks.create("another", "https://example.org/another", set(EventType))
+    read_all(repo)
+    repo.webhooks.create(DEFAULT_TENANT, "https://example.org/later", set(EventType))
+    repo.webhooks.delete(DEFAULT_TENANT, deleted.webhook.id)
+
+    delete(repo, job_id)
+
+    assert not is_left(repo, job_id)
+    assert repo.webhooks.fan_out() == 0
 
 
 @pytest.mark.parametrize(
