@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import RLock
+from typing import Any
 
 from api.doorbell import Doorbell
 from api.lookout import Lookout
+from api.readiness import Readiness
 from api.session import Sessions
 from api.uploads.links import Links, signing_key
 from api.waiting import Seats
-from lungline.queueing import Permits, make_celery
+from lungline.errors import DatabaseUnavailable, PartUnavailable
+from lungline.queueing import Permits, Queue, make_celery
 from lungline.settings import Settings
 from storage.bundles import Bundles
 from storage.database import Database
@@ -34,6 +37,7 @@ class Parts:
         self.space = Space(settings, lambda: self.database)
         self.waits = Seats(settings.max_waits)
         self.streams = Seats(settings.max_event_streams)
+        self.readiness = Readiness(self._checks())
         self.lookout = Lookout(lambda job_ids: self.repository.jobs.some(job_ids))
         self.stopping: Callable[[], bool] = lambda: False  # the server tells, see api/gunicorn.py
         self._lock = RLock()
@@ -149,3 +153,26 @@ class Parts:
             self._drawers = None
             self._database = self._repository = self._store = self._failures = None
             self._intake = self._permits = self._doorbell = None
+
+    def _checks(self) -> dict[str, Callable[[], Any]]:
+        """What is looked at for readiness."""
+        return {
+            "database": lambda: self.database.check(),
+            "store": lambda: self.store.check(),
+            "space": lambda: self.space.check(),
+            "broker": lambda: self.permits.ready(Queue.ANALYZE),
+            "workers": self._check_readers,
+        }
+
+    def _check_readers(self) -> None:
+        """Look whether films that wait are read by anybody, on whatever machine.
+
+        Raises:
+            PartUnavailable: Nobody has read any for `LUNGLINE_STALL_SECONDS` (or a minute).
+        """
+        try:
+            idle = self.overview.read().idle_seconds
+        except DatabaseUnavailable:  # told by itself; of the readers nothing is known
+            return
+        if idle > (self.settings.stall_seconds or 60.0):
+            raise PartUnavailable("Nobody reads the films that wait.")

@@ -13,7 +13,6 @@ from api.access import needs
 from api.conditional import Answer
 from api.context import parts
 from api.parts import Parts
-from api.views.health import part_states
 from lungline.domain import Scope
 from lungline.errors import BrokerUnavailable, DatabaseUnavailable
 from lungline.queueing import Queue
@@ -82,7 +81,7 @@ def get_system() -> Answer:
         "version": lungline.__version__,
         "runtime": here.settings.runtime,
         "precision": here.settings.precision,
-        "parts": part_states(),
+        "parts": here.readiness.states(),
         "permits": _permits(here),
         **_from_database(here),
     }

@@ -351,10 +351,10 @@ def test_permits_follow_a_commit_and_a_broker_may_be_down(
         for _ in range(3):
             answer = server.http.post("/v1/jobs", **send)
             assert (answer.status_code, answer.json()["counts"]["queued"]) == (202, 20)
-        assert server.http.get("/readyz").json()["status"] == "degraded"
+        wait_for(lambda: server.http.get("/readyz").json()["status"] == "degraded")
         # And it is used again once it is back
         valkey.start()
-        assert server.http.get("/readyz").json()["status"] == "ready"
+        wait_for(lambda: server.http.get("/readyz").json()["status"] == "ready")
 
 
 def test_no_process_that_draws_outlives_the_worker_that_started_it(server: Server) -> None:

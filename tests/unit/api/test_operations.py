@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from api import readiness
 from lungline.domain import DEFAULT_TENANT
 from tests.factories import films
 from tests.factories.services import Service, service
@@ -46,7 +47,17 @@ def test_without_a_broker_it_is_degraded_but_ready(api: Service) -> None:
     }
 
 
-def test_films_that_nobody_reads_are_told(tmp_path: Path) -> None:
+def test_a_crowd_that_asks_costs_one_look(api: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(readiness, "KEPT_SECONDS", 60.0)
+    monkeypatch.setattr(api.parts.store, "check", lambda: looks.append("store"))
+    monkeypatch.setattr(api.parts.database, "check", lambda: looks.append("database"))
+    for _ in range(20):
+        assert api.client.get("/readyz").status_code == 200
+    assert sorted(looks) == ["database", "store"]
+
+
+def test_films_that_nobody_reads_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with service(tmp_path, stall_seconds=0.2) as api:
         api.job(("a.jpg", films.jpeg(1)), ("b.jpg", films.jpeg(2)))
         time.sleep(0.3)
@@ -56,6 +67,7 @@ def test_films_that_nobody_reads_are_told(tmp_path: Path) -> None:
         claims = api.parts.repository.claims
         assert claims.claim("w1", limit=1, lease_seconds=0.01, hard_seconds=60)
         time.sleep(0.05)
+        monkeypatch.setattr(readiness, "KEPT_SECONDS", 0.0)
         assert api.client.get("/readyz").get_json()["parts"]["workers"] == "ok"
         assert samples(api)["lungline_reading_idle_seconds",] == 0
         assert samples(api)["lungline_leases_expired",] == 1
