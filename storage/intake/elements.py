@@ -20,6 +20,7 @@ SHORT_VRS = frozenset(
 )
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_ITEMS = 0xFFFE
 
 MOST_ELEMENTS = 20_000
 """A film has some hundreds. Each costs about 2 microseconds, whatever its size."""
@@ -110,12 +111,14 @@ class ElementReader:
             raise FilmRejected("undecodable", f"The file has more than {MOST_ELEMENTS:,} elements.")
         group, number = struct.unpack_from(f"{self._encoding.order}HH", self._data, at)
         tag = group << 16 | number
-        vr = bytes(self._data[at + 4 : at + 6]) if self._encoding.explicit else b""
+        # Items have none (PS3.5, 7.5): there stands their length, which may spell one.
+        named = self._encoding.explicit and group != _ITEMS
+        vr = bytes(self._data[at + 4 : at + 6]) if named else b""
         if vr in SHORT_VRS:
             return tag, vr, at + 8, self._number(at + 6, "H", tag)
         if vr in LONG_VRS:
             return tag, vr, at + 12, self._number(at + 8, "I", tag)
-        # Items have no VR, and some writers leave it out in the middle of a file.
+        # Some writers leave it out in the middle of a file.
         return tag, b"", at + 8, self._number(at + 4, "I", tag)
 
     def _number(self, at: int, kind: str, tag: int) -> int:

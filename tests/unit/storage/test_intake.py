@@ -362,6 +362,23 @@ def test_pixels_that_are_encoded_otherwise_than_the_header_says(intake: FilmInta
     assert caught.value.code == "undecodable"
 
 
+@pytest.mark.parametrize("length", [0x4144, 0x41_4144, 0x4F4C])
+def test_a_frame_whose_length_spells_a_value_representation(
+    length: int, intake: FilmIntake
+) -> None:
+    """Items have none; 0x4144 is `DA` as it stands in the file."""
+    comments = length - len(films.jpeg(9))
+    most = 0xFFFF - 2
+    segments = [(0xFE, bytes(most))] * (comments // (most + 4))
+    rest = comments % (most + 4)
+    frame = films.jpeg_with_segments(*segments, (0xFE, bytes(rest - 4)), seed=9)
+    assert len(frame) == length
+    data = films.dicom(
+        9, bits=8, syntax=uid.JPEGBaseline8Bit, PixelData=encapsulate([frame], has_bot=False)
+    )
+    assert taken(intake, data).film.width == 96
+
+
 ONE_OFFSET = b"\xfe\xff\x00\xe0\x04\0\0\0\0\0\0\0"
 NO_OFFSETS = b"\xfe\xff\x00\xe0\x14\0\0\0" + MARK.encode().ljust(20)
 HIDDEN = [(0xFE, MARK.encode()), (0xE1, films.exif(1, text=MARK.encode())), (0xF3, MARK.encode())]
