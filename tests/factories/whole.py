@@ -62,9 +62,16 @@ class Whole:
 
 @contextmanager
 def whole_service(
-    folder: Path, valkey: ValkeyServer, *, bundles: Path | None = None
+    folder: Path, valkey: ValkeyServer, *, bundles: Path | None = None, **more: Any
 ) -> Iterator[Whole]:
-    """Run all parts on an empty database and store, with the tiny bundle or those of a folder."""
+    """Run all parts on an empty database and store, with the tiny bundle or those of a folder.
+
+    Args:
+        folder: For all that is kept.
+        valkey: The broker.
+        bundles: The folder; None: the tiny bundle.
+        more: Further settings.
+    """
     chosen: dict[str, Any] = {"bundles_dir": bundles}
     if bundles is None:
         chosen = {"bundles_dir": folder / "tiny-bundles", "bundle": "tiny"}
@@ -76,6 +83,7 @@ def whole_service(
         "batch_size": 4,
         "max_film_bytes": 64 << 20,
         "sweep_interval_seconds": 0.5,
+        **more,
     }
     with running_server(folder, **changes) as server, WorkerProcesses(server.settings) as processes:
         processes.start("analyze", "expand", "control", "beat")

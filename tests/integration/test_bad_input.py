@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
 
 from lungline.domain import DEFAULT_TENANT
 from lungline.errors import FILM_CODES
-from storage.models import Base
-from tests.factories import archives, films
+from lungline.settings import Settings
+from tests.factories import archives, films, planting
 from tests.factories.archives import KOREAN_NAME, RawEntry
+from tests.factories.planted import MARK, marks_in
 from tests.factories.whole import Json, Whole, whole_service
 from tests.factories.worker_processes import wait_for
 from tests.fixtures.valkey import ValkeyServer
@@ -19,18 +22,12 @@ from tests.fixtures.valkey import ValkeyServer
 pytestmark = pytest.mark.integration
 
 ZIP = "application/zip"
-MARK = "Zqmarker"
-UID = "1.2.826.0.1.3680043.8.498.70707070701"
-MARKED = {
-    "PatientName": f"{MARK}^Kind",
-    "PatientID": MARK,
-    "PatientComments": f"called {MARK}",
-    "AccessionNumber": MARK,
-    "StudyDescription": MARK,
-    "SOPInstanceUID": UID,
-    "StudyInstanceUID": f"{UID}.1",
-    "SeriesInstanceUID": f"{UID}.2",
+S3_FIELDS = ("s3_bucket", "s3_endpoint_url", "s3_region", "s3_access_key", "s3_secret_key")
+KEPT = {
+    *("jobs.name", "jobs.client_metadata", "jobs.idempotency_key", "uploads.filename"),
+    *("items.name", "items.external_id", "items.client_metadata", "entries.name"),
 }
+"""Columns in which names, ids and words stand as they were sent, for who sent them."""
 BAD_FILMS = {
     "empty.jpg": (b"", "empty_file"),
     "text.jpg": (films.text_named_jpg(), "unsupported_format"),
@@ -55,7 +52,22 @@ BAD_ENTRIES = {
 
 @pytest.fixture(scope="module")
 def service(valkey: ValkeyServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
-    with whole_service(tmp_path_factory.mktemp("whole"), valkey) as running:
+    with whole_service(tmp_path_factory.mktemp("whole"), valkey, log_level="DEBUG") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def on_servers(
+    valkey: ValkeyServer,
+    postgres_url: str,
+    s3_settings: Settings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Whole]:
+    """The same on PostgreSQL and S3."""
+    more: dict[str, Any] = {name: getattr(s3_settings, name) for name in S3_FIELDS}
+    more |= {"store": "s3", "database_url": postgres_url, "log_level": "DEBUG"}
+    more["broker_url"] = valkey.url.removesuffix("/0") + "/1"  # the other service has 0
+    with whole_service(tmp_path_factory.mktemp("servers"), valkey, **more) as running:
         yield running
 
 
@@ -168,74 +180,45 @@ def test_with_the_broker_down_jobs_are_taken_and_run_when_it_is_back(
         assert (ended["status"], ended["counts"]["succeeded"]) == ("succeeded", count)
 
 
-def test_no_identifier_is_written_anywhere_but_names_for_display(service: Whole) -> None:
+@pytest.mark.parametrize("parts", ["service", "on_servers"])
+def test_no_identifier_is_written_anywhere_but_for_its_owner(
+    parts: str, request: pytest.FixtureRequest, valkey: ValkeyServer
+) -> None:
     """Plants a mark wherever a name or number of a child may stand, and looks for it everywhere."""
-    jobs = [
-        service.send_form(
-            {
-                f"{MARK}/comment.jpg": films.jpeg_with_segments((0xFE, MARK.encode()), seed=201),
-                f"{MARK}-text.png": films.png_with_chunks((b"tEXt", b"a\0" + MARK.encode())),
-                f"{MARK}.dcm": films.dicom(202, **MARKED),
-                f"{MARK}-cut.dcm": films.dicom(203, **MARKED)[:-999],
-                f"{MARK}-none.dcm": films.dicom(204, **MARKED | {"PixelData": None}),
-                f"{MARK}.txt": f"patient {MARK}".encode() * 20,
-            }
-        ),
-        service.send(
-            archives.raw_zip(
-                [
-                    RawEntry(f"{MARK}/{MARK}.dcm".encode(), films.dicom(205, **MARKED)),
-                    RawEntry(f"../{MARK}.jpg".encode(), films.jpeg(206)),
-                    RawEntry(f"{MARK}.csv".encode(), MARK.encode()),
-                ]
-            ),
-            ZIP,
-        ),
-    ]
-    http = service.server.http
-    named = http.post(f"/v1/jobs?name={MARK}&filename={MARK}.jpg", content=films.jpeg(207))
-    jobs.append(named.raise_for_status().json())
-    for job in jobs:
-        service.finished(job)
-    asked = (
-        http.get(f"/{MARK}"),
-        http.get(f"/v1/jobs/{MARK}"),
-        http.get("/v1/jobs", params={"status": MARK}),
-        http.post("/v1/jobs", content=MARK, headers={"Content-Type": f"text/{MARK}"}),
-        http.get(f"/v1/items/{MARK}/film?size={MARK}"),
-    )
-    assert all(400 <= answer.status_code < 500 for answer in asked)
-    with socket.create_connection(service.server.address) as broken:
+    service: Whole = request.getfixturevalue(parts)
+    server, store = service.server, service.server.store
+    with httpx.Client(base_url=server.settings.url, timeout=60, headers=planting.HEADERS) as http:
+        jobs = [*planting.films_and_archives(http), planting.upload(http)]
+        for job in jobs:
+            service.finished(job)
+        planting.found(http, jobs)
+        planting.wrong(http, jobs[0])
+        answers = [*planting.pictures(service, http, jobs[0]), http.get("/metrics").content]
+        if not server.repository.database.is_sqlite:
+            answers.append(planting.crashed(service, http))
+    with socket.create_connection(server.address) as broken:
         broken.sendall(f"GET /{MARK} HTTP/{MARK}\r\nHost: {MARK}\r\n\r\n".encode())
         broken.recv(1_000)
-    store = service.server.store
     wait_for(lambda: not [key for key in store.keys("") if "/uploads/" in key])
 
-    logs = [service.server.log, *service.server.settings.data_dir.glob("*.log")]
-    assert len([log for log in logs if log.stat().st_size]) >= 3
-    for log in logs:
-        assert not marks_in(log.read_bytes()), log.name
-    assert not marks_in(http.get("/metrics").content)
+    assert not [answer for answer in answers if marks_in(answer)]
+    for job in jobs:
+        entries = server.http.get(job["links"]["entries"]).json()["items"]
+        for each in (service.job(job), *service.items(job).values(), *entries):
+            assert not marks_in(repr(each["error"]).encode())
     stored = list(store.keys(""))
-    assert len([key for key in stored if "/films/" in key]) >= 5
+    assert len([key for key in stored if "/films/" in key]) >= 8
     for key in stored:
         assert not marks_in(key.encode()), key
         assert not marks_in(store.get(key)), key
-    columns = set()
-    with service.server.repository.database.read() as connection:
-        for table in Base.metadata.sorted_tables:
-            for row in connection.execute(table.select()):
-                columns |= {
-                    f"{table.name}.{name}"
-                    for name, value in row._mapping.items()
-                    if marks_in(repr(value).encode())
-                }
-    assert columns == {"items.name", "entries.name", "jobs.name"}
-    for job in jobs:
-        for item in service.items(job).values():
-            assert not marks_in(repr(item["error"]).encode())
-
-
-def marks_in(data: bytes) -> list[str]:
-    """Which of the planted marks stand there."""
-    return [mark for mark in (MARK, UID) if mark.lower().encode() in data.lower()]
+    if server.settings.store == "s3":
+        assert not marks_in(planting.kept_beside(server.settings).encode())
+    assert planting.columns(service) == KEPT
+    assert b'"level": "debug"' in server.log.read_bytes()
+    folder = server.log.parent
+    assert len([log for log in folder.rglob("*.log") if log.stat().st_size]) >= 4
+    valkey.copy_data(folder / "broker")
+    for path in folder.rglob("*"):
+        assert not marks_in(str(path).encode()), path
+        if path.is_file() and not path.name.startswith("lungline.db"):
+            assert not marks_in(path.read_bytes()), path
