@@ -44,8 +44,14 @@ class Whole:
         return dict(self.server.http.get(job["links"]["self"]).raise_for_status().json())
 
     def finished(self, job: Json) -> Json:
-        """Wait for the end of a job."""
-        wait_for(lambda: JobStatus(self.job(job)["status"]).terminal)
+        """Wait for the end of a job; asking all the time would keep the service from its work."""
+        at, wait = job["links"]["self"], {"wait": 1}
+
+        def ended() -> bool:
+            told = self.server.http.get(at, params=wait).raise_for_status().json()
+            return JobStatus(told["status"]).terminal
+
+        wait_for(ended)
         return self.job(job)
 
     def items(self, job: Json) -> dict[str, Json]:
