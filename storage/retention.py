@@ -213,11 +213,13 @@ class Retention:
         def work(connection: Connection) -> Step:
             rows = connection.execute(waiting.with_for_update(skip_locked=True)).all()
             at = self._database.time(connection)
-            # An item may have come since the film was marked, by a retry for instance.
+            # An item may have come since the film was marked, by a retry for instance. A purge
+            # that died may have deleted objects all the same: then the film stays dropped.
             active = _active(connection, [row.id for row in rows])
+            kept = {row.id for row in rows if row.id in active and store.exists(row.object_key)}
             tally = Tally()
-            _change_marks(connection, sorted(active), None, tally)
-            gone = [row for row in rows if row.id not in active]
+            _change_marks(connection, sorted(kept), None, tally)
+            gone = [row for row in rows if row.id not in kept]
             _purge(connection, at, gone, store)
             transitions.settle(connection, at, tally)
             return Step(len(rows), _count(connection, Kind.FILMS, len(gone)))
@@ -275,12 +277,13 @@ def _purge(connection: Connection, at: float, rows: Sequence[AnyRow], store: Sto
     ids = [row.id for row in rows]
     theirs = PredictionRow.film_id.in_(ids)
     pictures = select(PredictionRow.mask_key, PredictionRow.view_key).where(theirs)
-    keys = {row.object_key for row in rows}
-    keys.update(key for row in connection.execute(pictures) for key in row if key is not None)
+    films = {row.object_key for row in rows}
+    keys = {key for row in connection.execute(pictures) for key in row if key is not None}
     bare = {"mask_key": None, "view_key": None, "dropped_at": at}
     connection.execute(update(PredictionRow).where(theirs).values(**bare))
     connection.execute(update(FilmRow).where(FilmRow.id.in_(ids)).values(purged_at=at))
-    for key in sorted(keys):
+    # The films first: while one is there, so are its pictures.
+    for key in (*sorted(films), *sorted(keys)):
         store.delete(key)
 
 

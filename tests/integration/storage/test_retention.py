@@ -196,7 +196,7 @@ def test_a_retry_brings_a_film_to_its_reader_again(repo: Repository) -> None:
     assert stored_bytes(repo) == 0
 
     repo.control.retry(DEFAULT_TENANT, job.id)
-    store = Store()
+    store = Store(a_film("a").object_key)
 
     assert repo.retention.films(store) == Step(1, 0)
     assert store.deleted == []
@@ -207,6 +207,37 @@ def test_a_retry_brings_a_film_to_its_reader_again(repo: Repository) -> None:
     repo.control.retry(DEFAULT_TENANT, job.id)
     (claimed,) = must_claim(repo).items
     assert claimed.film.dropped_at is not None
+
+
+def test_a_purge_that_died_keeps_no_film_without_its_object(repo: Repository) -> None:
+    job = submit(repo, [NewItem("a", a_film("a"))])
+    _fail(repo)
+    repo.database.clock_offset += 2 * DAY
+    repo.retention.mark(DEFAULT_TENANT, 1.0, 500)
+
+    class Killed(BaseException):
+        pass
+
+    class Dying(Store):
+        def delete(self, key: str) -> None:
+            super().delete(key)
+            self.there.remove(key)
+            raise Killed
+
+    store = Dying(a_film("a").object_key)
+    with pytest.raises(Killed):
+        repo.retention.films(store)
+    repo.control.retry(DEFAULT_TENANT, job.id)
+
+    # What died is done again, and the reader is told why the film is not there.
+    assert repo.retention.films(Store(*store.there)) == Step(1, 1)
+    assert stored_bytes(repo) == 0
+    (claimed,) = must_claim(repo).items
+    assert claimed.film.dropped_at is not None
+    # Sent again it is stored again.
+    stored: list[str] = []
+    submit(repo, [NewItem("a", a_film("a"))], restore=stored.extend)
+    assert stored == [a_film("a").sha256]
 
 
 def _fail(repo: Repository) -> None:
