@@ -323,7 +323,11 @@ class Settings(BaseSettings):
         description="Places outside the service whose films `prefix` may name: comma-separated "
         "`NAME=/folder` or `NAME=s3://bucket/prefix/`, or `NAME@TENANT=...` for one tenant alone.",
     )
-    keep_archives: bool = Field(False, description="Keep an uploaded archive once expanded.")
+    keep_archives: bool = Field(
+        False,
+        description="Keep an uploaded archive once it is expanded, or its job was cancelled or has "
+        "expired before.",
+    )
     retain_days: float | None = Field(
         None,
         gt=0,

@@ -348,10 +348,16 @@ class Jobs:
             found = self._keyed(connection, tenant, key)
         return None if found is None else _replay(*found, request_hash)
 
-    def cancel(self, tenant: str, job_id: str) -> Job:
+    def cancel(self, tenant: str, job_id: str, *, keep: bool = True) -> Job:
         """Stop a job: claims stop at once, running films are read to their end.
 
         Up to `CHUNK_ROWS` queued films are cancelled now, the rest by the sweep.
+
+        Args:
+            tenant: Whose job.
+            job_id: Which job.
+            keep: Whether archive and manifest stay that are not expanded to their end; else they
+                go by `Expansions.remove_spent`.
 
         Raises:
             JobNotFound: There is no such job.
@@ -360,7 +366,7 @@ class Jobs:
 
         def begin(connection: Connection) -> None:
             at = self._database.time(connection)
-            transitions.begin_cancelling(connection, at, tenant, job_id)
+            transitions.begin_cancelling(connection, at, tenant, job_id, keep=keep)
 
         self._database.run(begin)
         job = self.get(tenant, job_id)

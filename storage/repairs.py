@@ -116,8 +116,12 @@ class Repairs:
             done += self._jobs.drain(job_id, limit - done)
         return done
 
-    def expired_jobs(self, limit: int = CHUNK_ROWS) -> int:
+    def expired_jobs(self, limit: int = CHUNK_ROWS, *, keep: bool = True) -> int:
         """Stop jobs whose time is over; `cancelling` takes them to their end.
+
+        Args:
+            limit: Most jobs.
+            keep: As in `Jobs.cancel`.
 
         Returns:
             The number of jobs stopped.
@@ -132,7 +136,8 @@ class Repairs:
         def work(connection: Connection) -> int:
             at = self._database.time(connection)
             ids = connection.execute(query.with_for_update(skip_locked=True)).scalars().all()
-            return sum(transitions.begin_expiring(connection, at, job_id) for job_id in ids)
+            stop = transitions.begin_expiring
+            return sum(stop(connection, at, job_id, keep=keep) for job_id in ids)
 
         return self._database.run(work) if self._any(query) else 0
 

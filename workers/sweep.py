@@ -74,13 +74,13 @@ def _take_back(parts: Parts) -> dict[str, int]:
 
 
 def _repair(parts: Parts) -> dict[str, int]:
-    repairs = parts.repository.repairs
+    repairs, keep = parts.repository.repairs, parts.settings.keep_archives
     exports, uploads = parts.repository.exports, parts.repository.uploads
     return take(
         parts,
         {
             "retried": lambda: _in_chunks(lambda: repairs.retried(CHUNK)),
-            "expired_jobs": lambda: _in_chunks(lambda: repairs.expired_jobs(CHUNK)),
+            "expired_jobs": lambda: _in_chunks(lambda: repairs.expired_jobs(CHUNK, keep=keep)),
             "cancelled": lambda: _in_chunks(lambda: repairs.cancelling(CHUNK)),
             "finished_jobs": lambda: _in_chunks(lambda: repairs.finishable(CHUNK)),
             "expired_exports": lambda: _in_chunks(lambda: exports.expire(CHUNK)),

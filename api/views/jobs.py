@@ -114,7 +114,8 @@ def list_entries(job_id: str, query: dict[str, Any]) -> Answer | Response:
 @jobs.doc(operation_id="cancelJob", responses=problems(JobNotFound, WrongState, CrossSite))
 def cancel_job(job_id: str) -> Answer:
     """Cancel a job: nothing new is read, what is being read is finished."""
-    job = parts().repository.jobs.cancel(tenant(), checked_job_id(job_id))
+    here, keep = parts().repository.jobs, parts().settings.keep_archives
+    job = here.cancel(tenant(), checked_job_id(job_id), keep=keep)
     return job_wire(job), 202, {"Cache-Control": "no-store"}
 
 

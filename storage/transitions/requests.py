@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, null, or_, select, true, update
 
 from lungline.domain import TERMINAL_JOB_STATUSES, JobStatus, Priority
 from storage import scheduling
@@ -33,23 +33,46 @@ _CANCELLING: dict[str, Any] = {
 }
 
 
-def begin_cancelling(connection: Connection, at: float, tenant: str, job_id: str) -> bool:
-    """Stop claims and the expansion of a job; False when its status does not allow it."""
+_UNREAD = and_(
+    or_(JobRow.status == JobStatus.EXPANDING, _GIVEN_UP),
+    or_(JobRow.archive_key.is_not(None), JobRow.manifest_key.is_not(None)),
+)
+"""It has an archive, or a manifest, that the end of its expansion would have removed."""
+
+
+def begin_cancelling(
+    connection: Connection, at: float, tenant: str, job_id: str, *, keep: bool
+) -> bool:
+    """Stop claims and the expansion of a job; False when its status does not allow it.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        tenant: Whose job.
+        job_id: Which job.
+        keep: Whether an archive stays that nobody will expand any more.
+    """
     change = update(JobRow).where(_open_job(tenant, job_id)).values(expires_at=None)
-    if not connection.execute(change.values(_CANCELLING)).rowcount:
+    if not connection.execute(change.values(_stopped(keep))).rowcount:
         return False
     record(connection, at, EventType.CANCELLING, tenant, job_id)
     return True
 
 
-def begin_expiring(connection: Connection, at: float, job_id: str) -> bool:
+def begin_expiring(connection: Connection, at: float, job_id: str, *, keep: bool) -> bool:
     """Stop a job whose time is over as if it were cancelled; its end will say `expired`.
+
+    Args:
+        connection: A write transaction.
+        at: The server's time.
+        job_id: Which job.
+        keep: Whether an archive stays that nobody will expand any more.
 
     Returns:
         False when it has ended, or its time is not over.
     """
     change = update(JobRow).where(JobRow.id == job_id, JOB_EXPIRING, JobRow.expires_at <= at)
-    stopped = change.values(_CANCELLING).returning(JobRow.tenant)
+    stopped = change.values(_stopped(keep)).returning(JobRow.tenant)
     tenant = connection.execute(stopped).scalar_one_or_none()
     if tenant is None:
         return False
@@ -171,6 +194,12 @@ def reprioritize(
     scheduling.admit_job(connection, tenant, job_id)
     record(connection, at, EventType.PRIORITY, tenant, job_id)
     return True
+
+
+def _stopped(keep: bool) -> dict[str, Any]:
+    if keep:
+        return _CANCELLING
+    return _CANCELLING | {"archive_spent": case((_UNREAD, true()), else_=JobRow.archive_spent)}
 
 
 def _there(tenant: str, job_id: str) -> ColumnElement[bool]:

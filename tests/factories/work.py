@@ -77,7 +77,11 @@ class Desk:
         ).job
 
     def submit_archive(
-        self, archive: bytes, bundle: str = BUNDLE, manifest: bytes | None = None
+        self,
+        archive: bytes,
+        bundle: str = BUNDLE,
+        manifest: bytes | None = None,
+        expires_in: float | None = None,
     ) -> Job:
         """Submit a job of an archive."""
         key = f"{DEFAULT_TENANT}/uploads/{new_id()}"
@@ -87,6 +91,7 @@ class Desk:
             archive_key=key,
             archive_size=len(archive),
             manifest=self._told(manifest),
+            expires_in=expires_in,
             **_request(bundle),
         ).job
 

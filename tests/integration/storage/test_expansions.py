@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lungline.domain import DEFAULT_TENANT, JobStatus
 from storage.expansions import Expansion
 from storage.repository import Repository
@@ -213,6 +215,50 @@ def test_cancel_stops_an_expansion(repo: Repository) -> None:
     assert not commit(repo, expansion, 10)
     assert not repo.expansions.finish(expansion.lease_id, job.id)
     assert claim(repo) is None
+
+
+class Gone:
+    """A store that tells what was deleted."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def delete(self, key: str) -> None:
+        self.keys.append(key)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_an_archive_that_nobody_will_expand_any_more_goes(repo: Repository, keep: bool) -> None:
+    given_up = submit_archive(repo)
+    for _ in range(3):
+        must_expand(repo)
+        repo.database.clock_offset += LEASE + 1
+        repo.repairs.expired_expansions(3)
+    expanding, expired = submit_archive(repo), submit_archive(repo, expires_in=600.0)
+    assert repo.jobs.get(DEFAULT_TENANT, given_up.id).status is JobStatus.FAILED
+    repo.jobs.cancel(DEFAULT_TENANT, expanding.id, keep=keep)
+    repo.database.clock_offset += 600.0
+    assert repo.repairs.expired_jobs(keep=keep) == 1
+
+    store = Gone()
+    assert repo.expansions.remove_spent(store) == (0 if keep else 2)
+
+    # That of the given-up job stays for a retry.
+    gone = set() if keep else {expanding.archive_key, expired.archive_key}
+    assert set(store.keys) == gone
+    assert repo.expansions.remove_spent(store) == 0
+
+
+def test_a_kept_archive_that_was_expanded_stays_when_its_job_is_cancelled(
+    repo: Repository,
+) -> None:
+    job = submit_archive(repo)
+    expansion = must_expand(repo)
+    commit(repo, expansion, 5)
+    repo.expansions.finish(expansion.lease_id, job.id, keep=True)
+    repo.jobs.cancel(DEFAULT_TENANT, job.id, keep=False)
+
+    assert repo.expansions.remove_spent(Gone()) == 0
 
 
 def test_urgent_archives_first(repo: Repository) -> None:

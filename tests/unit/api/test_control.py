@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.factories import films
+from tests.factories import archives, films
 from tests.factories.services import Service, service
 
 UNKNOWN = "0" * 32
@@ -218,3 +218,17 @@ def test_unknown_jobs(api: Service, job_id: str) -> None:
         api.client.patch(f"/v1/jobs/{job_id}", json={"name": "x"}),
     ):
         assert (answer.status_code, answer.get_json()["code"]) == (404, "job_not_found")
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_cancelled_jobs_archive_goes_unless_the_setting_keeps_it(
+    tmp_path: Path, keep: bool
+) -> None:
+    with service(tmp_path, keep_archives=keep) as api:
+        job = api.submit(("a.zip", archives.zip_of_films(1))).get_json()
+
+        answer = api.client.post(f"{job['links']['self']}/cancel")
+
+        assert answer.status_code == 202
+        here = api.parts.repository
+        assert here.expansions.remove_spent(api.parts.store) == (0 if keep else 1)

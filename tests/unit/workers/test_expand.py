@@ -112,6 +112,19 @@ def test_an_archive_is_kept_where_the_setting_says_so(make):
     assert desk.store.exists(job.archive_key)
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_the_archive_of_a_job_that_expires_unexpanded_goes_unless_the_setting_keeps_it(make, keep):
+    parts, desk = make(keep_archives=keep)
+    told = b"file\nfilm-0000.jpg\n"
+    job = desk.submit_archive(archives.zip_of_films(1), manifest=told, expires_in=60.0)
+    parts.repository.database.clock_offset = desk.database.clock_offset = 61.0
+
+    sweep(parts)
+
+    assert desk.job(job).status is JobStatus.EXPIRED
+    assert desk.store.exists(job.archive_key) is keep
+
+
 def test_the_first_slice_is_small_so_that_reading_starts_at_once(make, monkeypatch):
     parts, desk = make(expand_slice=100)
     job = desk.submit_archive(archives.zip_of_films(FIRST_SLICE + 5))
