@@ -18,7 +18,6 @@ from lungline.errors import (
     ObjectNotFound,
     UploadBusy,
     UploadIncomplete,
-    UploadNotFound,
 )
 from storage.objects import ObjectStore, Part
 from storage.uploads import Upload
@@ -33,8 +32,8 @@ def complete(parts: Parts, tenant: str, upload_id: str) -> Upload:
     """Put an upload together, unless it is so already.
 
     Raises:
-        UploadNotFound: There is no such upload, or the store has lost its parts.
-        UploadBusy: Another request is at it.
+        UploadNotFound: There is no such upload.
+        UploadBusy: Another request is at it, or the store still is.
         UploadIncomplete: Parts are missing.
         ChecksumMismatch: The whole does not hash to what was announced; the upload is gone.
     """
@@ -46,7 +45,7 @@ def complete(parts: Parts, tenant: str, upload_id: str) -> Upload:
     try:
         _assemble(parts.store, upload)
         _check_sha256(parts, upload, lease_id)
-    except (ChecksumMismatch, UploadNotFound):
+    except ChecksumMismatch:
         uploads.delete(tenant, upload_id, lease_id)
         raise
     except BaseException:
@@ -64,24 +63,34 @@ def arrived(store: ObjectStore, upload: Upload) -> list[Part]:
     """
     whole = upload.whole
     try:
-        return store.parts.arrived(whole)
+        parts = store.parts.arrived(whole)
     except ObjectNotFound:
-        if not _is_there(store, upload):
-            return []
+        parts = []
+    if not whole.missing(parts) or not _is_there(store, upload):
+        return parts
     return [Part(number, whole.size_of(number), "") for number in range(1, whole.count + 1)]
 
 
 def _assemble(store: ObjectStore, upload: Upload) -> None:
+    missing: Sequence[int] = ()
     try:
         parts = store.parts.arrived(upload.whole)
-        if missing := upload.whole.missing(parts):
-            raise UploadIncomplete(_missing(missing))
-        store.parts.complete(upload.whole, parts)
+        missing = upload.whole.missing(parts)
+        if not missing:
+            store.parts.complete(upload.whole, parts)
     except ObjectNotFound:
         # An earlier request came as far as this, and died before it could say so.
         pass
-    if not _is_there(store, upload):
-        raise UploadNotFound("The store has lost the parts of this upload. Begin a new one.")
+    # Where it died while it tidied up, some parts are there still.
+    if _is_there(store, upload):
+        return
+    if missing:
+        raise UploadIncomplete(_missing(missing))
+    # A store that is slow may be putting it together for longer than anybody waits for its answer.
+    raise UploadBusy(
+        "The store has the parts no longer, and not yet the whole. Try again in a while; if it "
+        "stays so for long, the store has lost them: begin a new upload."
+    )
 
 
 def _is_there(store: ObjectStore, upload: Upload) -> bool:

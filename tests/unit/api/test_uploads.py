@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -437,7 +438,52 @@ def test_parts_that_the_store_lost(api: Service) -> None:
     upload = begin(api.client, DATA)
     api.parts.store.parts.abort(f"{DEFAULT_TENANT}/uploads/{upload['id']}")
     assert api.client.get(upload["links"]["self"]).get_json()["parts"] == []
-    assert refused(api.client.post(upload["links"]["complete"])) == (404, "upload_not_found")
+    assert refused(api.client.post(upload["links"]["complete"])) == (409, "upload_busy")
+    # It goes by its time, or when its tenant says so
+    assert api.client.delete(upload["links"]["self"]).status_code == 204
+
+
+def test_a_store_that_still_puts_the_object_together_is_waited_for(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As S3 may, for longer than its client waits: the parts have gone, the whole is to come."""
+    upload = begin(api.client, DATA)
+    send(api.client, upload, DATA)
+    store = api.parts.store
+
+    def unanswered(whole: Any, parts: list[Part]) -> None:
+        store.parts.abort(whole.key)
+        raise StoreUnavailable("The object store does not answer.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.parts, "complete", unanswered)
+        assert refused(api.client.post(upload["links"]["complete"])) == (503, "store_unavailable")
+    assert refused(api.client.post(upload["links"]["complete"])) == (409, "upload_busy")
+    sweep(api)
+    store.put(f"{DEFAULT_TENANT}/uploads/{upload['id']}", DATA)
+
+    assert api.client.post(upload["links"]["complete"]).get_json()["status"] == "complete"
+    assert object_of(api, upload) == DATA
+
+
+def test_who_died_while_he_tidied_parts_up_has_completed_the_upload(
+    api: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = begin(api.client, DATA)
+    send(api.client, upload, DATA)
+
+    def die(folder: Path) -> None:
+        (folder / "00002").unlink()
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", die)
+        with pytest.raises(SystemExit):
+            api.client.post(upload["links"]["complete"])
+
+    assert len(api.client.get(upload["links"]["self"]).get_json()["parts"]) == 3
+    assert api.client.post(upload["links"]["complete"]).get_json()["status"] == "complete"
+    assert object_of(api, upload) == DATA
 
 
 def test_limits_are_those_of_the_settings(api: Service) -> None:
