@@ -24,12 +24,18 @@ pytestmark = pytest.mark.integration
 S3_FIELDS = ("s3_bucket", "s3_endpoint_url", "s3_region", "s3_access_key", "s3_secret_key")
 
 
+@pytest.fixture(scope="module")
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store beside the module's database: with another one its films would be missing."""
+    return tmp_path_factory.mktemp("objects")
+
+
 @pytest.fixture
-def on_postgres(tmp_path: Path, postgres_url: str) -> Iterator[Service]:
+def on_postgres(tmp_path: Path, postgres_url: str, objects: Path) -> Iterator[Service]:
     database = Database(postgres_url)
     upgrade(database)
     database.dispose()
-    with service(tmp_path, database_url=postgres_url) as it:
+    with service(tmp_path, database_url=postgres_url, store_dir=objects) as it:
         yield it
 
 
