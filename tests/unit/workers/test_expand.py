@@ -542,15 +542,22 @@ def test_an_archive_is_handed_back_once_the_database_is_there_again(make, monkey
     parts, desk = make()
     job = desk.submit_archive(archives.zip_of_films(3))
 
-    def away(*arguments: object, **options: object) -> bool:
-        raise DatabaseUnavailable("away")
+    away = threading.Event()
 
-    with monkeypatch.context() as trouble:
-        for name in ("commit_slice", "hand_back"):
-            trouble.setattr(parts.repository.expansions, name, away)
-        assert expand_archive(parts)
+    def unless_away(real, *arguments, **options):
+        if away.is_set():
+            raise DatabaseUnavailable("away")
+        return real(*arguments, **options)
+
+    expansions = parts.repository.expansions
+    for name in ("commit_slice", "hand_back"):
+        # Who keeps the bound method for later finds the database there again.
+        monkeypatch.setattr(expansions, name, partial(unless_away, getattr(expansions, name)))
+    away.set()
+    assert expand_archive(parts)
     assert desk.repository.jobs.expandable() == 0
 
+    away.clear()
     assert expand_archive(parts)
     assert desk.job(job).total == 3
 
