@@ -35,6 +35,7 @@ from storage.models import (
     PredictionRow,
     TenantRow,
 )
+from storage.purging import delete_some, objects_of
 from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
 from storage.webhooks import is_untold
@@ -119,6 +120,8 @@ class Deletions:
 
     def films(self, store: Deletes, limit: int = PURGED_AT_ONCE) -> int:
         """Delete the objects of films that no item has any more, at most `limit`.
+
+        With a slow store it does less: see `storage.purging`.
 
         None goes while a backup is taken.
 
@@ -214,11 +217,8 @@ class Deletions:
             ).scalars()
         )
         gone = [row for row in rows if row.id not in used]
-        gone_ids = [row.id for row in gone]
+        gone_ids = delete_some(store, objects_of(connection, gone))
         predicted = PredictionRow.film_id.in_(gone_ids)
-        maps = select(PredictionRow.mask_key, PredictionRow.view_key).where(predicted)
-        keys = {row.object_key for row in gone}
-        keys.update(key for row in connection.execute(maps) for key in row if key is not None)
         connection.execute(delete(PredictionRow).where(predicted))
         mark, tally = update(FilmRow), Tally()
         kept = mark.where(FilmRow.id.in_(used)).values(deleting_at=None)
@@ -226,8 +226,6 @@ class Deletions:
             if row.dropped_at is None:
                 tally.stored(row.tenant, row.size)
         connection.execute(mark.where(FilmRow.id.in_(gone_ids)).values(purged_at=at))
-        for key in sorted(keys):
-            store.delete(key)
         transitions.settle(connection, at, tally)
         return len(rows)
 

@@ -33,6 +33,7 @@ from storage.models import (
     TenantRow,
     UploadRow,
 )
+from storage.purging import delete_some, objects_of
 from storage.tally import Tally
 from storage.upserts import chunks, insert_missing
 
@@ -220,9 +221,9 @@ class Retention:
             tally = Tally()
             _change_marks(connection, sorted(kept), None, tally)
             gone = [row for row in rows if row.id not in kept]
-            _purge(connection, at, gone, store)
+            removed = _purge(connection, at, gone, store)
             transitions.settle(connection, at, tally)
-            return Step(len(rows), _count(connection, Kind.FILMS, len(gone)))
+            return Step(len(rows), _count(connection, Kind.FILMS, removed))
 
         return self._database.run(work) if self._ids(waiting.limit(1)) else Step(0, 0)
 
@@ -273,18 +274,14 @@ def _change_marks(
             tally.stored(row.tenant, sign * row.size)
 
 
-def _purge(connection: Connection, at: float, rows: Sequence[AnyRow], store: Store) -> None:
-    ids = [row.id for row in rows]
+def _purge(connection: Connection, at: float, rows: Sequence[AnyRow], store: Store) -> int:
+    """Remove what a moment is enough for; return the number of films."""
+    ids = delete_some(store, objects_of(connection, rows))
     theirs = PredictionRow.film_id.in_(ids)
-    pictures = select(PredictionRow.mask_key, PredictionRow.view_key).where(theirs)
-    films = {row.object_key for row in rows}
-    keys = {key for row in connection.execute(pictures) for key in row if key is not None}
     bare = {"mask_key": None, "view_key": None, "dropped_at": at}
     connection.execute(update(PredictionRow).where(theirs).values(**bare))
     connection.execute(update(FilmRow).where(FilmRow.id.in_(ids)).values(purged_at=at))
-    # The films first: while one is there, so are its pictures.
-    for key in (*sorted(films), *sorted(keys)):
-        store.delete(key)
+    return len(ids)
 
 
 def _forget_archive(connection: Connection, job_id: str, removed: int) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from lungline.domain import DEFAULT_TENANT, JobStatus
 from lungline.errors import ItemNotFound, JobNotFound, StoreUnavailable, WrongState
+from storage import purging
 from storage.backups import BackupHold
 from storage.deletions import KEPT_SECONDS
 from storage.entries import NewEntry
@@ -28,6 +29,9 @@ class Store:
 
     def delete(self, key: str) -> None:
         self.deleted.append(key)
+
+    def exists(self, key: str) -> bool:
+        return key not in self.deleted
 
 
 def a_read_job(repo: Repository, *seeds: str) -> str:
@@ -63,6 +67,31 @@ def test_a_deleted_job_is_gone_at_once_and_its_rows_go_in_chunks(repo: Repositor
     repo.database.clock_offset += KEPT_SECONDS + 1
     assert repo.deletions.forget() == 3
     assert rows(repo, FilmRow) == 0
+
+
+@pytest.mark.parametrize("work", ["deletions", "retention"])
+def test_a_slow_store_gets_little_to_do_in_one_transaction(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    job_id = a_read_job(repo, "a", "b", "c")
+    if work == "deletions":
+        repo.deletions.delete(DEFAULT_TENANT, job_id)
+        repo.deletions.rows(Store(), 100)
+    else:
+        repo.database.clock_offset += 2 * 86_400.0
+        assert repo.retention.mark(DEFAULT_TENANT, 1, 100).removed == 3
+    purge = getattr(repo, work).films
+    store = Store()
+    monkeypatch.setattr(purging, "MOST_SECONDS", -1.0)
+    films = {a_film(seed).object_key for seed in "abc"}
+
+    for count in (1, 2, 3):
+        purge(store)
+        assert len(films & set(store.deleted)) == count
+
+    deleted = len(store.deleted)
+    purge(store)
+    assert len(store.deleted) == deleted
 
 
 def test_the_entries_of_an_archive_go_first(repo: Repository) -> None:
