@@ -75,7 +75,7 @@ class _Look:
             self._check()
             self._found = OK
         except LunglineError:
-            pass
+            self._found = DOWN
         except Exception as error:
             log.error("check_crashed", part=self._name, exc_info=error)
         finally:
