@@ -82,6 +82,8 @@ class BackupHold:
                 self._database.run(self._renew)
             except DatabaseUnavailable as unavailable:
                 log.warning("backup not renewed; tried again", code=unavailable.code)
+            except Exception:  # else one moment's trouble would end the renewal for good
+                log.exception("backup not renewed; tried again")
 
     def _begin(self, connection: Connection) -> None:
         now = self._database.time(connection)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from lungline.domain import DEFAULT_TENANT
 from storage import backups
@@ -77,3 +79,21 @@ def test_one_that_lives_is_renewed(database: Database, monkeypatch: pytest.Monke
         while not is_held(database):
             pass
         assert rows(database) == 1
+
+
+def test_an_unexpected_error_does_not_end_its_renewal(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backups, "_RENEWAL_SECONDS", 0.01)
+    tried: list[int] = []
+    renewed = threading.Event()
+
+    def renew(self: BackupHold, connection: Connection) -> None:
+        tried.append(1)
+        if len(tried) == 1:
+            raise MemoryError
+        renewed.set()
+
+    monkeypatch.setattr(BackupHold, "_renew", renew)
+    with BackupHold(database):
+        assert renewed.wait(10)
