@@ -8,7 +8,7 @@ import random
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from storage.intake import FilmIntake
 from storage.jobs import Job
 from storage.object_audit import ObjectAudit
 from storage.object_audit.places import Kind
+from storage.objects import Listed, ObjectStore
 from tests.factories.work import Desk
 from tests.faults.drill.films import make_films
 from tests.faults.drill.stack import Stack, Stuck, wait_for
@@ -110,8 +111,9 @@ class Drill:
             began, resumed = self._break(films, fault)
             self._await("the job's end", lambda job: job.status.terminal)
             seconds = time.monotonic() - began
-            outcome = self._look(films, deadly, resumed, seconds)
-            outcome.wrong.extend(self._without_owner(fault))
+            without_owner, stored = self._compare_store(fault)
+            outcome = self._look(films, deadly, stored, resumed, seconds)
+            outcome.wrong.extend(without_owner)
             outcome.wrong.extend(
                 f"{left} was not carried out" for left in disarm(self.stack.strikes)
             )
@@ -184,7 +186,12 @@ class Drill:
         wait_for(lambda: (job := self.look()) is not None and holds(job), what)
 
     def _look(
-        self, films: list[bytes], deadly: set[str], resumed: float | None, seconds: float
+        self,
+        films: list[bytes],
+        deadly: set[str],
+        stored: set[str],
+        resumed: float | None,
+        seconds: float,
     ) -> Outcome:
         assert self.job is not None
         items = self.desk.items(self.job)
@@ -211,7 +218,8 @@ class Drill:
         told = self.desk.repository.events.after(DEFAULT_TENANT, job.id)
         if (times_told := [each.type for each in told].count(EventType.FINISHED)) != 1:
             wrong.append(f"the job's end is told {times_told} times")
-        wrong += self._without_object(items)
+        if gone := {key for item in items for key in _keys_of(item)} - stored:
+            wrong.append(f"{len(gone)} rows without their object")
         double = sum(count > 1 for count in times.values())
         return Outcome(lost, double, differ, "", wrong, resumed, seconds)
 
@@ -225,28 +233,28 @@ class Drill:
                 return False
         return item.prediction.top_label == first and same(_found(item), should)
 
-    def _without_object(self, items: list[Any]) -> list[str]:
-        keys = {key for item in items for key in _keys_of(item)}
-        gone = keys.difference(self.desk.store.keys(""))
-        return [f"{len(gone)} rows without their object"] if gone else []
-
-    def _without_owner(self, fault: Fault) -> list[str]:
+    def _compare_store(self, fault: Fault) -> tuple[list[str], set[str]]:
         """Audit the store with no grace: nothing is being sent or read.
 
         Only an API that died between store and database may leave archives without an owner, and
         those the audit must be able to remove.
+
+        Returns:
+            What should not be, and the keys that the store has.
         """
-        audit = ObjectAudit(self.desk.repository, self.desk.store, grace_seconds=0.0)
+        seen: Any = Seen(self.desk.store)
+        audit = ObjectAudit(self.desk.repository, seen, grace_seconds=0.0)
         found = [*audit.orphans(), *audit.unfinished()]
+        stored = set(seen.listed)
         if not found:
-            return []
+            return [], stored
         excused = fault.submitting and all(each.kind == Kind.UPLOAD for each in found)
         wrong = [] if excused else [f"{len(found)} objects without an owner"]
         for orphan in found:
             audit.remove(orphan)
         audit.purge()
         left = len([*audit.orphans(), *audit.unfinished()])
-        return wrong + ([f"{left} objects that the audit cannot remove"] if left else [])
+        return wrong + ([f"{left} objects that the audit cannot remove"] if left else []), stored
 
     def _serve_again(self) -> None:
         """Read another job, with nobody's help."""
@@ -259,6 +267,23 @@ class Drill:
             told = client.submit_archive(archive)
         self.job = self.desk.repository.jobs.get(DEFAULT_TENANT, told.id)
         self._await("a job afterwards", lambda job: job.succeeded == AFTERWARDS)
+
+
+class Seen:
+    """A store, and the keys of its listings: one listing serves both comparisons."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+        self.listed: set[str] = set()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def listing(self, prefix: str) -> Iterator[Listed]:
+        """Yield what the store lists."""
+        for each in self._store.listing(prefix):
+            self.listed.add(each.key)
+            yield each
 
 
 EXHAUSTED = "attempts_exhausted"

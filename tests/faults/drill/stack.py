@@ -187,7 +187,7 @@ def wait_for(condition: Callable[[], bool], what: str, seconds: float = PATIENCE
     while not condition():
         if time.monotonic() > give_up:
             raise Stuck(f"{what}: not within {seconds:g} s")
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 @contextmanager
