@@ -24,7 +24,7 @@ from storage.object_audit.places import Kind
 from storage.objects import Listed, ObjectStore
 from tests.factories.work import Desk
 from tests.faults.drill.films import make_films
-from tests.faults.drill.stack import Stack, Stuck, wait_for
+from tests.faults.drill.stack import PATIENCE_SECONDS, Stack, Stuck, wait_for
 from tests.faults.drill.strikes import CLOCK, DEADLY, disarm, set_mode
 from tests.faults.drill.undisturbed import same
 
@@ -183,7 +183,11 @@ class Drill:
         return {hashlib.sha256(film).hexdigest() for film in chosen}
 
     def _await(self, what: str, holds: Callable[[Job], bool]) -> None:
-        wait_for(lambda: (job := self.look()) is not None and holds(job), what)
+        settings = self.stack.settings
+        # A film that hangs is given up after one attempt among others and all those alone.
+        hanging = settings.batch_hard_limit_seconds * (1 + settings.max_attempts)
+        patience = PATIENCE_SECONDS + hanging
+        wait_for(lambda: (job := self.look()) is not None and holds(job), what, patience)
 
     def _look(
         self,
