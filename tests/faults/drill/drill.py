@@ -100,12 +100,17 @@ class Drill:
         self.rng = random.Random(seed)
         self.desk = Desk(stack.settings)
         self.job: Job | None = None
+        self.patience = PATIENCE_SECONDS
         self.scratch = stack.strikes.parent / f"round-{seed}"
         self.scratch.mkdir()
 
     def run(self, fault: Fault) -> Outcome:
         """Break a job, wait for its end, and look whether all holds."""
         films = make_films(FILMS, self.seed)
+        if "hang" in fault.deadly:
+            # It is given up after one attempt among others and all those alone.
+            settings = self.stack.settings
+            self.patience += settings.batch_hard_limit_seconds * (1 + settings.max_attempts)
         deadly = self._arm_films(films, fault.deadly)
         try:
             began, resumed = self._break(films, fault)
@@ -183,11 +188,7 @@ class Drill:
         return {hashlib.sha256(film).hexdigest() for film in chosen}
 
     def _await(self, what: str, holds: Callable[[Job], bool]) -> None:
-        settings = self.stack.settings
-        # A film that hangs is given up after one attempt among others and all those alone.
-        hanging = settings.batch_hard_limit_seconds * (1 + settings.max_attempts)
-        patience = PATIENCE_SECONDS + hanging
-        wait_for(lambda: (job := self.look()) is not None and holds(job), what, patience)
+        wait_for(lambda: (job := self.look()) is not None and holds(job), what, self.patience)
 
     def _look(
         self,
