@@ -71,11 +71,11 @@ def _pause(crew: Crew, slot: int) -> None:
 def _tell(error: Exception, ready: ReadyFile, **which: int) -> None:
     expected = isinstance(error, LunglineError)
     reason = error.message if isinstance(error, LunglineError) else type(error).__name__
-    log.error("this process cannot start; it ends", reason=reason, exc_info=not expected, **which)
     try:
         ready.refuse(reason)
     except OSError as failure:
         log.warning("the reason is not written down", error=type(failure).__name__)
+    log.error("this process cannot start; it ends", reason=reason, exc_info=not expected, **which)
 
 
 def _end_worker(crew: Crew) -> NoReturn:
