@@ -14,13 +14,14 @@ from api.bodies import register_bodies
 from api.compression import register_compression
 from api.context import EXTENSION
 from api.cors import register_cors
+from api.deadlines import IdleLimit
 from api.guard import register_guard
 from api.headers import register_headers
 from api.metrics import register_metrics
 from api.openapi import configure_openapi
 from api.parts import Parts
 from api.problems import register_problems
-from api.trace import IdleLimit, register_trace
+from api.trace import register_trace
 from api.views.audit import audit
 from api.views.changes import changes
 from api.views.control import control

@@ -22,7 +22,7 @@ _memory = Path("/dev/shm")  # noqa: S108  # the heartbeat file must not wait for
 
 bind = f"{_host}:{_settings.api_port}"
 workers = _settings.api_processes
-worker_class = "gthread"
+worker_class = "api.thread_worker.TimedThreadWorker"
 # Who only waits must not keep others from their answer; a thread is made when first needed.
 threads = _settings.api_threads + _settings.max_waits + _settings.max_event_streams
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None

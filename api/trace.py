@@ -1,4 +1,4 @@
-"""A request's id, its line in the log, and the end of clients that have gone silent."""
+"""A request's id, and its line in the log."""
 
 from __future__ import annotations
 
@@ -85,18 +85,3 @@ def _clear(error: BaseException | None) -> None:
     tokens = g.pop("log_tokens", None)
     if tokens:
         structlog.contextvars.reset_contextvars(**tokens)
-
-
-class IdleLimit:
-    """Ends connections whose client neither sends nor reads: each holds a thread until then."""
-
-    def __init__(self, app: Any, seconds: float) -> None:
-        """Wrap a WSGI application."""
-        self._app = app
-        self._seconds = seconds
-
-    def __call__(self, wsgi: dict[str, Any], start_response: Any) -> Any:
-        """Set the connection's timeout, where the server lends its socket."""
-        if "gunicorn.socket" in wsgi:
-            wsgi["gunicorn.socket"].settimeout(self._seconds)
-        return self._app(wsgi, start_response)

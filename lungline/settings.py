@@ -111,7 +111,10 @@ class Settings(BaseSettings):
         description="Folder for multipart bodies in passing; empty: the system's temporary one.",
     )
     client_idle_seconds: float = Field(
-        60.0, gt=0, description="A client that neither sends nor reads for this long is cut off."
+        60.0,
+        gt=0,
+        description="A client that neither sends nor reads for this long is cut off; so is one "
+        "that sends more slowly than 1,000 bytes a second for longer than that.",
     )
     max_wait_seconds: int = Field(
         30, ge=0, description="Longest wait that `Prefer: wait` and `?wait` get."

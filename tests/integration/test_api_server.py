@@ -7,8 +7,9 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from threading import Event, Thread
 
 import httpx
 import psutil
@@ -151,6 +152,38 @@ def test_silent_clients_are_cut_off_and_others_served(server: Server) -> None:
     finally:
         for connection in silent:
             connection.close()
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /v1/jobs HTTP/1.1\r\nX-Slow: ",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nkey=",
+    ],
+    ids=["headers", "body"],
+)
+def test_clients_that_let_bytes_drip_are_cut_off_and_others_served(
+    beginning: bytes, tmp_path: Path
+) -> None:
+    few = {"api_threads": 2, "max_waits": 0, "max_event_streams": 0}
+    with running_server(tmp_path, client_idle_seconds=3.0, **few) as server, ExitStack() as open_:
+        # Given more clients that drip, never idle for long, than the server has threads
+        dripping = [open_.enter_context(socket.create_connection(server.address)) for _ in "1234"]
+        for connection in dripping:
+            connection.sendall(beginning)
+        stop = Event()
+        open_.callback(stop.set)
+
+        def drip() -> None:
+            while not stop.wait(0.5):
+                for connection in dripping:
+                    with suppress(OSError):  # it has been cut off, as it should be
+                        connection.sendall(b"x")
+
+        Thread(target=drip, daemon=True).start()
+        # Then others get their answer
+        assert server.http.get("/v1/jobs").status_code == 200
 
 
 @pytest.mark.usefixtures("untouched")

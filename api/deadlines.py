@@ -1,0 +1,95 @@
+"""When what a client sends must have come: until then it holds a thread.
+
+A socket's own timeout begins anew with each byte, so who lets bytes drip is never late by it. What
+is read has its deadline here, and the server's main loop cuts off who misses it.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, BinaryIO
+
+HEAD_SECONDS = 20.0
+"""For a request's line and headers, as Apache's mod_reqtimeout allows at first."""
+LEAST_RATE = 1_000.0
+"""Bytes a second that a body must come at, once it has been slow for as long as it may be idle."""
+
+
+class Deadlines:
+    """Connections that something is read from, and when that must have come."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._ends: dict[socket.socket, float] = {}
+
+    @contextmanager
+    def within(self, connection: socket.socket, seconds: float) -> Iterator[None]:
+        """Cut a connection off that is still read from after `seconds`."""
+        self._ends[connection] = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self.lift(connection)
+
+    def lift(self, connection: socket.socket) -> None:
+        """Forget a connection: what was read from it has come."""
+        self._ends.pop(connection, None)
+
+    def cut_off_late(self) -> None:
+        """End what late clients send, for whoever reads it; an answer still reaches them."""
+        now = time.monotonic()
+        for connection, end in list(self._ends.items()):
+            # Whoever takes it out decides: nothing is cut off that has come in time.
+            if end < now and self._ends.pop(connection, None) is not None:
+                with suppress(OSError):  # the client itself has gone
+                    connection.shutdown(socket.SHUT_RD)
+
+
+DEADLINES = Deadlines()
+"""Those of this process."""
+
+
+class TimedInput(io.RawIOBase):
+    """A request's body, each read of which has a deadline."""
+
+    def __init__(self, body: BinaryIO, connection: socket.socket, idle_seconds: float) -> None:
+        """Keep what the body is read from.
+
+        Args:
+            body: The server's input.
+            connection: On which it comes.
+            idle_seconds: What any read may take, beside the time for its bytes.
+        """
+        self._body, self._connection, self._idle = body, connection, idle_seconds
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Fill `buffer`; what comes too late ends it, like a connection that has ended."""
+        size = len(buffer)
+        with DEADLINES.within(self._connection, self._idle + size / LEAST_RATE):
+            data = self._body.read(size)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+class IdleLimit:
+    """Ends connections whose client neither sends nor reads, or sends too slowly."""
+
+    def __init__(self, app: Any, seconds: float) -> None:
+        """Wrap a WSGI application."""
+        self._app = app
+        self._seconds = seconds
+
+    def __call__(self, wsgi: dict[str, Any], start_response: Any) -> Any:
+        """Limit the connection, where the server lends its socket."""
+        if connection := wsgi.get("gunicorn.socket"):
+            connection.settimeout(self._seconds)
+            wsgi["wsgi.input"] = TimedInput(wsgi["wsgi.input"], connection, self._seconds)
+        return self._app(wsgi, start_response)
