@@ -190,7 +190,7 @@ def _expander(settings: Settings, told: Any) -> None:
     configure_logging(settings.model_copy(update={"log_level": "WARNING"}), "benchmark")
     analyzers = Analyzers(_no_reader)
     parts = build_parts(make_celery(settings), settings, "expander", analyzers=analyzers)
-    parts.repository.jobs.expandable()  # connected
+    parts.repository.expansions.waiting()  # connected
     parts.store.check()
     peak, started = OwnPeak(), time.perf_counter()
     while expand_archive(parts):

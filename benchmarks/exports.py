@@ -104,7 +104,7 @@ def _grow(
 ) -> None:
     configure_logging(settings.model_copy(update={"log_level": "WARNING"}), "benchmark")
     with exporter(settings) as parts:
-        parts.repository.jobs.expandable()  # connected
+        parts.repository.expansions.waiting()  # connected
         parts.store.check()
         peak, started = OwnPeak(), time.perf_counter()
         size = make(parts, job_id, form)

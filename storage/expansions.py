@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, TextClause, func, select, update
+from sqlalchemy import ColumnElement, Connection, TextClause, func, or_, select, update
 
-from lungline.domain import new_id
+from lungline.domain import Priority, new_id
 from storage import entries as entry_rows
 from storage import items as item_rows
-from storage import transitions
+from storage import scheduling, transitions
 from storage.backups import no_backup
 from storage.columns import AnyRow
 from storage.database import Database
@@ -21,9 +21,10 @@ from storage.films import Restore, cannot_restore, new_bytes
 from storage.intake.film import IntakenFilm
 from storage.manifests import Line
 from storage.manifests import rows as manifest_rows
-from storage.models import JOB_ARCHIVE_SPENT, JOB_EXPANDING, JobRow
+from storage.models import JOB_ARCHIVE_SPENT, JOB_EXPANDING, JobRow, TenantRow
 from storage.quotas import Limits, enforce_unpacked, has_room
 from storage.tally import Tally
+from storage.turns import Turns
 
 _JOB = (
     JobRow.id,
@@ -96,25 +97,38 @@ class Expansions:
         """Keep the database, and what each tenant may have."""
         self._database = database
         self._limits = limits
+        self._turns = Turns()
+
+    def waiting(self) -> int:
+        """Count the archives that a claim could take now."""
+        query = select(func.count()).select_from(JobRow).where(*self._claimable())
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
 
     def claim(self, worker_id: str, lease_seconds: float) -> Expansion | None:
-        """Take the archive that needs it most, of those that wait; None when there is none."""
+        """Take the archive whose turn it is, of those that wait; None when there is none.
+
+        Priorities take turns as those of films do, then tenants, whatever their archives hold: one
+        with a thousand of them, or of entries that are no films, holds up its own.
+        """
         lease_id = new_id()
         waiting = (
-            select(JobRow.id)
-            .where(JOB_EXPANDING, JobRow.expand_lease_id.is_(None), ~JobRow.paused)
-            .where(has_room(self._limits))
-            # Those of which least films wait, so that one large archive does not go before all.
-            .order_by(JobRow.priority, JobRow.queued, JobRow.id)
+            select(JobRow.id, JobRow.tenant, JobRow.priority)
+            .join(TenantRow, TenantRow.id == JobRow.tenant)
+            .where(*self._claimable())
+            # Of a tenant's those of which least films wait, or one large archive would go before
+            # all others.
+            .order_by(scheduling.IN_TURN, TenantRow.expanded_at, JobRow.queued, JobRow.id)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update(of=JobRow, skip_locked=True)
         )
+        places = scheduling.turns(self._turns.order())
 
-        def work(connection: Connection) -> Expansion | None:
-            job_id = connection.execute(waiting).scalar_one_or_none()
-            if job_id is None:
+        def work(connection: Connection) -> tuple[Expansion, Priority] | None:
+            found = connection.execute(waiting, places).first()
+            if found is None:
                 return None
-            now = self._database.now()
+            job_id, now = found.id, self._database.now()
             row = connection.execute(
                 update(JobRow)
                 .where(JobRow.id == job_id, JOB_EXPANDING)
@@ -143,10 +157,27 @@ class Expansions:
                     JobRow.expand_attempts,
                 )
             ).one()
+            turn = update(TenantRow).where(TenantRow.id == found.tenant)
+            connection.execute(turn.values(expanded_at=now))
             values: tuple[Any, ...] = tuple(row)
-            return Expansion(*values)
+            return Expansion(*values), Priority(found.priority)
 
-        return self._database.run(work)
+        claimed = self._database.run(work)
+        if claimed is None:
+            return None
+        expansion, priority = claimed
+        self._turns.count(priority)
+        return expansion
+
+    def _claimable(self) -> tuple[ColumnElement[bool] | TextClause, ...]:
+        now = self._database.now()
+        return (
+            JOB_EXPANDING,
+            JobRow.expand_lease_id.is_(None),
+            ~JobRow.paused,
+            or_(JobRow.expand_after.is_(None), JobRow.expand_after <= now),
+            has_room(self._limits),
+        )
 
     def renew(self, lease_id: str, lease_seconds: float) -> bool:
         """Extend a lease; False when it is lost or the job was cancelled."""
@@ -363,9 +394,15 @@ class Expansions:
             self._database.run(partial(_forget_archive, job_id=row.id))
         return len(rows)
 
-    def hand_back(self, lease_id: str) -> bool:
-        """Let another expander go on after the last slice. Counts no attempt."""
-        change = update(JobRow).where(*_held(lease_id)).values(**_RELEASED)
+    def hand_back(self, lease_id: str, aside_seconds: float = 0.0) -> bool:
+        """Let another expander go on after the last slice. Counts no attempt.
+
+        Args:
+            lease_id: The expansion's lease.
+            aside_seconds: How long others go before it, whatever their turn.
+        """
+        after = self._database.now() + aside_seconds if aside_seconds else None
+        change = update(JobRow).where(*_held(lease_id)).values(**_RELEASED, expand_after=after)
         return self._database.run(lambda c: bool(c.execute(change).rowcount))
 
 

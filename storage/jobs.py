@@ -21,10 +21,10 @@ from storage.database import Database
 from storage.films import Restore, cannot_restore
 from storage.items import NewItem
 from storage.lineage import check_source
-from storage.models import ITEM_QUEUED, JOB_EXPANDING, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
+from storage.models import ITEM_QUEUED, JOB_RUNNABLE, ItemRow, JobRow, TenantRow
 from storage.pages import Page, make_page
 from storage.places import queue_position
-from storage.quotas import Limits, enforce, has_room
+from storage.quotas import Limits, enforce
 from storage.sets import among
 from storage.tally import Tally
 from storage.terms import Condition, Kind, search
@@ -402,17 +402,6 @@ class Jobs:
         query = select(func.coalesce(func.sum(JobRow.queued), 0)).where(JOB_RUNNABLE)
         with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
-
-    def expandable(self) -> int:
-        """Count the archives that wait for an expander, and may be expanded now."""
-        query = (
-            select(func.count())
-            .select_from(JobRow)
-            .where(JOB_EXPANDING, ~JobRow.paused, JobRow.expand_lease_id.is_(None))
-            .where(has_room(self._limits))
-        )
-        with self._database.read() as connection:
-            return connection.execute(query).scalar_one()
 
     def _create(
         self,

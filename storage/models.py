@@ -107,6 +107,7 @@ class TenantRow(Base):
     weight: Mapped[float] = mapped_column(default=1.0)
     vtime: Mapped[float] = mapped_column(default=0.0)
     film_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    expanded_at: Mapped[float] = mapped_column(default=0.0, server_default=text("0"))
     created_at: Mapped[float]
 
 
@@ -263,6 +264,7 @@ class JobRow(Base):
     expand_lease_id: Mapped[str | None] = mapped_column(ID)
     expand_worker_id: Mapped[str | None] = mapped_column(PlainText(128))
     expand_lease_expires_at: Mapped[float | None]
+    expand_after: Mapped[float | None]
     error_code: Mapped[str | None] = mapped_column(PlainText(64))
     error_reason: Mapped[str | None]
     created_at: Mapped[float]

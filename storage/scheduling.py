@@ -26,6 +26,8 @@ from storage.clock import server_now
 from storage.columns import AnyRow
 from storage.models import JOB_RUNNABLE, JobRow, TenantRow
 
+IN_TURN = case(*((JobRow.priority == int(each), bindparam(each.name)) for each in Priority))
+"""A job's place by its priority; `turns` binds the place of each."""
 _CANDIDATES = (
     select(
         JobRow.id,
@@ -38,7 +40,7 @@ _CANDIDATES = (
     .join(TenantRow, TenantRow.id == JobRow.tenant)
     .where(JOB_RUNNABLE)
     .order_by(
-        case(*((JobRow.priority == int(each), bindparam(each.name)) for each in Priority)),
+        IN_TURN,
         TenantRow.vtime,
         TenantRow.id,
         JobRow.vtime,
@@ -74,9 +76,13 @@ def candidates(
         Rows of `id`, `tenant`, `bundle`, `priority`; `waiting`, the films that wait in all runnable
         jobs; and `at`, the server's time.
     """
-    places = {priority.name: place for place, priority in enumerate(priorities)}
     page = {"most": limit, "before": offset, "clock_offset": clock_offset}
-    return connection.execute(_CANDIDATES, places | page).all()
+    return connection.execute(_CANDIDATES, turns(priorities) | page).all()
+
+
+def turns(priorities: Sequence[Priority]) -> dict[str, int]:
+    """Bind the places of priorities in `IN_TURN`, the first being looked at first."""
+    return {priority.name: place for place, priority in enumerate(priorities)}
 
 
 def charge_tenants(connection: Connection, films: Mapping[str, int]) -> None:

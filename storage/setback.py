@@ -42,6 +42,7 @@ class _Lease(NamedTuple):
 _LEASES = (
     _Lease(ItemRow, ItemRow.id, ItemRow.lease_expires_at, ITEM_RUNNING),
     _Lease(JobRow, JobRow.id, JobRow.expand_lease_expires_at, JOB_EXPANDING),
+    _Lease(JobRow, JobRow.id, JobRow.expand_after, JOB_EXPANDING),
     _Lease(ExportRow, ExportRow.id, ExportRow.lease_expires_at, EXPORT_RUNNING),
     _Lease(
         UploadRow,

@@ -339,12 +339,18 @@ class Webhooks:
         return self._database.run(work) if events or upto is not None else 0
 
     def due(self, limit: int) -> list[str]:
-        """Name endpoints for which something is due, those that wait longest first."""
+        """Name endpoints for which something is due: of each tenant one, then its second.
+
+        Those that wait longest come first.
+        """
+        oldest = func.min(DeliveryRow.next_at)
+        place = func.row_number().over(partition_by=WebhookRow.tenant, order_by=oldest)
         query = (
             select(DeliveryRow.webhook_id)
+            .join(WebhookRow, WebhookRow.id == DeliveryRow.webhook_id)
             .where(DELIVERY_PENDING, DeliveryRow.next_at <= self._database.now())
-            .group_by(DeliveryRow.webhook_id)
-            .order_by(func.min(DeliveryRow.next_at))
+            .group_by(DeliveryRow.webhook_id, WebhookRow.tenant)
+            .order_by(place, oldest)
             .limit(limit)
         )
         with self._database.read() as connection:

@@ -51,6 +51,11 @@ class Backoff:
         self._count(error)
         self.wait()
 
+    def without(self, error: PartUnavailable) -> None:
+        """Say that something in a part cannot be had, and go on with what else there is."""
+        log.warning("something cannot be read now; others go before it", code=error.code)
+        self._count(error)
+
     def wait(self) -> float:
         """Wait after one more failure; return the planned seconds."""
         ceiling = min(MOST_SECONDS, LEAST_SECONDS * 2.0 ** min(self._failures + 1, 10))

@@ -12,6 +12,7 @@ from lungline.errors import (
     ObjectNotFound,
     PartUnavailable,
     StorageQuotaReached,
+    StoreUnavailable,
 )
 from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
@@ -30,6 +31,8 @@ log = get_logger(__name__)
 TURN_SECONDS = 30.0
 """An archive is handed back after this long, so that a small one need not wait for a large one."""
 _QUICK_SECONDS = 1.0
+_ASIDE_SWEEPS = 5
+"""How long others go before an archive that alone cannot be read, in intervals of the sweep."""
 _LONGEST_TURN_SECONDS = 3600.0
 """A packed tar is unpacked anew up to where it was left; its turns grow with what that takes."""
 
@@ -70,14 +73,30 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         gone = ("archive_unreadable", "The uploaded archive is gone.")
         _finish(parts, expansion, gone, keep=True)
     except PartUnavailable as error:
-        _hand_back(parts, expansion)
-        parts.backoff.after(error)
+        if _alone(parts, error):
+            aside = _ASIDE_SWEEPS * parts.settings.sweep_interval_seconds
+            _hand_back(parts, expansion, aside)
+            parts.backoff.without(error)
+        else:
+            _hand_back(parts, expansion)
+            parts.backoff.after(error)
     except SystemExit:
         # The parent makes this process end on shutdown; otherwise an attempt is counted when the
         # lease expires.
         if parts.stopping():
             _hand_back(parts, expansion)
         raise
+
+
+def _alone(parts: Parts, error: PartUnavailable) -> bool:
+    """Whether the store is well, and only this archive or folder cannot be read."""
+    if not isinstance(error, StoreUnavailable):
+        return False
+    try:
+        parts.store.check()
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress) -> None:
@@ -164,6 +183,7 @@ def _commit(parts: Parts, expansion: Expansion, piece: Slice) -> None:
         parts.repository.deletions.abandoned(parts.store, expansion.tenant, digests)
         raise
     _check(committed)
+    parts.backoff.reset()
     log.info("slice committed", items=piece.items, entries_seen=piece.cursor)
     _send_permits(parts)
 
@@ -201,12 +221,14 @@ def _finish(
         log.warning("archive not deleted; the sweep deletes it", code=unavailable.code)
 
 
-def _hand_back(parts: Parts, expansion: Expansion) -> None:
+def _hand_back(parts: Parts, expansion: Expansion, aside_seconds: float = 0.0) -> None:
     """Let another permit go on at the cursor; no attempt is counted."""
-    give_back = partial(parts.repository.expansions.hand_back, expansion.lease_id)
+    hand_back = parts.repository.expansions.hand_back
+    give_back = partial(hand_back, expansion.lease_id, aside_seconds)
     try:
         give_back()
-        parts.permits.top_up(Queue.EXPAND, 1)
+        if not aside_seconds:  # the sweep sends one when it is claimable again
+            parts.permits.top_up(Queue.EXPAND, 1)
     except DatabaseUnavailable as error:
         log.warning("archive not handed back yet", code=error.code)
         parts.leases.owe(give_back)

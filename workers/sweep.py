@@ -144,12 +144,13 @@ def _in_chunks(repair: Callable[[], int], chunk: int | None = None) -> int:
 
 def _permits(parts: Parts) -> dict[str, int]:
     jobs, permits, exports = parts.repository.jobs, parts.permits, parts.repository.exports
+    expansions = parts.repository.expansions
 
     def analyze() -> int:
         queued = batches(jobs.queued_films(), parts.settings.batch_size)
         return permits.top_up(Queue.ANALYZE, queued)
 
     def expand() -> int:
-        return permits.top_up(Queue.EXPAND, jobs.expandable() + exports.waiting())
+        return permits.top_up(Queue.EXPAND, expansions.waiting() + exports.waiting())
 
     return take(parts, {"analyze_permits": analyze, "expand_permits": expand})

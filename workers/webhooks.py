@@ -33,7 +33,8 @@ log = get_logger(__name__)
 ENDPOINTS_AT_ONCE = 4
 ENDPOINTS_A_ROUND = 16
 DELIVERIES_A_TURN = 32
-"""Of one endpoint, before others get their turn."""
+TURN_SECONDS = 20.0
+"""Of one endpoint, before others get their turn: so many deliveries, or as many as in that time."""
 MOST_SECONDS = 15.0
 """Of one delivery in all, however slowly the receiver drips."""
 LEASE_SECONDS = 60.0
@@ -133,9 +134,10 @@ def _serve(
     repository: Repository, settings: Settings, stopping: Callable[[], bool], webhook_id: str
 ) -> int:
     """Send what is due for one endpoint, until a message does not arrive."""
-    arrived = 0
+    arrived, end = 0, time.monotonic() + TURN_SECONDS
     for _ in range(DELIVERIES_A_TURN):
-        claimed = None if stopping() else repository.webhooks.claim(webhook_id, LEASE_SECONDS)
+        over = stopping() or time.monotonic() > end
+        claimed = None if over else repository.webhooks.claim(webhook_id, LEASE_SECONDS)
         if claimed is None:
             break
         outcome = send(claimed, settings.webhook_networks_allowed)

@@ -16,6 +16,8 @@ from storage.sources.base import Found, SourceUnreadable, missing, refused, too_
 KEYS = 1_000
 """Keys of one answer, as many as S3 gives."""
 _DENIED = frozenset({"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId"})
+_ARCHIVED = frozenset({"InvalidObjectState"})
+"""It lies where reading takes hours, such as Glacier, and nobody has asked for it."""
 _NO_BUCKET = frozenset({"NoSuchBucket", "404", "InvalidBucketName"})
 
 
@@ -50,7 +52,10 @@ class BucketSource:
         key = unquote(file.place)
         # Not every server leaves a path as it is: what leads up could lead out of the prefix.
         parts = key.removeprefix(self._prefix).split("/")
-        if any(part in ("", ".", "..") or "\0" in part for part in parts) or len(key) > 1_024:
+        if (
+            any(part in ("", ".", "..") or "\0" in part for part in parts)
+            or len(key.encode()) > 1_024
+        ):
             raise FilmRejected("unsafe_name", "The name leads out of the folder, or is none.")
         try:
             with store_errors():
@@ -66,7 +71,7 @@ class BucketSource:
         try:
             return self._client.get().get_object(Bucket=self._bucket, Key=key)
         except ClientError as error:
-            if error_code(error) in _DENIED:
+            if error_code(error) in _DENIED | _ARCHIVED:
                 raise refused() from None
             raise
 

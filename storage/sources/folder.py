@@ -20,7 +20,8 @@ _DEEPEST = 64
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A pipe is opened without waiting for its other end, and then seen to be none of ours.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+"""Nothing is there; under a name that is too long nothing can be."""
 _DENIED = frozenset({errno.EACCES, errno.EPERM})
 
 

@@ -105,7 +105,17 @@ def test_only_what_is_below_the_prefix_is_listed_and_read(place: Place) -> None:
     (file,) = source.files(None)
     assert (file.name, source.read(file, 100)) == ("a.jpg", b"ward/a.jpg")
     assert source.read(source.named("a.jpg"), 100) == b"ward/a.jpg"
-    for name in ("../c.jpg", "/etc/passwd", "../ward-2/b.jpg", "", "x\0", "none.jpg", "a.jpg/b"):
+    long = "가" * 400  # 1,200 bytes
+    for name in (
+        "../c.jpg",
+        "/etc/passwd",
+        "../ward-2/b.jpg",
+        "",
+        "x\0",
+        "none.jpg",
+        "a.jpg/b",
+        long,
+    ):
         with pytest.raises(FilmRejected) as caught:
             source.read(source.named(name), 100)
         assert caught.value.code in {"unsafe_name", "missing_entry"}
@@ -299,9 +309,10 @@ def test_what_a_folder_may_cost_is_counted(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_folder_that_is_not_there_fails_the_job(place: Place) -> None:
+@pytest.mark.parametrize("name", ["none", "long" * 75])
+def test_a_folder_that_is_not_there_fails_the_job(place: Place, name: str) -> None:
     parts, desk = make_parts(place.settings, lambda bundle: NullReader()), Desk(place.settings)
-    job = desk.submit_prefix("place/none/")
+    job = desk.submit_prefix(f"place/{name}/")
 
     assert expand_archive(parts)
 

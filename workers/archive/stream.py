@@ -19,6 +19,10 @@ _MOST_WINDOW = 1 << 27
 """Bytes back that packed data may refer to: as many as `zstd -d` allows, and never held twice."""
 _SMALL = 64 << 20
 """A stream up to this many bytes may have any ratio."""
+_EMPTY = 4 << 20
+_EMPTY_SHARE = 16
+"""Packed data may be larger than what they hold by a sixteenth and `_EMPTY` bytes. Without an end
+they could go on for hours, all headers and frames with nothing in them."""
 
 
 class Stream(Protocol):
@@ -125,6 +129,7 @@ class PackedStream:
         except (OSError, zlib.error, zstandard.ZstdError):
             raise unreadable("its packed data are damaged") from None
         self.position += len(piece)
+        self._packed.unpacked = self.position
         _check_total(self.position, self._limits)
         if self.position > max(_SMALL, self._limits.max_ratio * self._packed.position):
             raise ArchiveError(
@@ -136,16 +141,19 @@ class PackedStream:
 
 
 class _File(io.RawIOBase):
-    """What the unpackers read from."""
+    """What the unpackers read from, for as long as something comes out."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self.position = 0
+        self.unpacked = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        if self.position > self.unpacked + self.unpacked // _EMPTY_SHARE + _EMPTY:
+            raise unreadable("its packed data hold next to nothing")
         data = self._source.read(self.position, len(buffer))
         self.position += len(data)
         buffer[: len(data)] = data

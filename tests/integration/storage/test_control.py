@@ -81,7 +81,7 @@ def test_an_expander_of_a_paused_job_stops_and_goes_on_where_it_was(repo: Reposi
     assert not repo.expansions.renew(first.lease_id, 12)
     assert not repo.expansions.finish(first.lease_id, job.id)
     assert repo.expansions.claim("e2", 12) is None
-    assert repo.jobs.expandable() == 0
+    assert repo.expansions.waiting() == 0
     repo.control.resume(DEFAULT_TENANT, job.id)
     second = repo.expansions.claim("e2", 12)
     assert second is not None

@@ -46,8 +46,23 @@ def test_an_archive_is_claimed_once(repo: Repository) -> None:
     assert (expansion.job_id, expansion.bundle, expansion.cursor) == (job.id, BUNDLE, 0)
     assert (expansion.archive_key, expansion.archive_size) == (job.archive_key, 12_345)
     assert repo.expansions.claim("expander-2", LEASE) is None
-    assert repo.jobs.expandable() == 0
+    assert repo.expansions.waiting() == 0
     assert repo.jobs.get(DEFAULT_TENANT, job.id).started_at is not None
+
+
+def test_an_archive_is_left_aside_for_a_while(repo: Repository) -> None:
+    bad, good = submit_archive(repo), submit_archive(repo)
+    expansion = must_expand(repo)
+    assert expansion.job_id == bad.id
+
+    assert repo.expansions.hand_back(expansion.lease_id, 10.0)
+
+    assert repo.expansions.waiting() == 1
+    assert must_expand(repo).job_id == good.id
+    assert repo.expansions.claim("expander-2", LEASE) is None
+    repo.database.clock_offset += 11.0
+    assert repo.expansions.waiting() == 1
+    assert must_expand(repo).job_id == bad.id
 
 
 def test_several_expanders_work_at_several_archives_at_once(repo: Repository) -> None:

@@ -202,3 +202,31 @@ def test_archives_with_little_to_read_are_expanded_first(repo: Repository) -> No
 
     assert second is not None
     assert second.job_id == small
+
+
+def expands(repo: Repository, turns: int) -> list[str]:
+    """Whose archives are taken, each being handed back before anything of it is queued."""
+    taken = []
+    for _ in range(turns):
+        expansion = repo.expansions.claim("e1", 12)
+        assert expansion is not None
+        taken.append(expansion.tenant)
+        repo.database.clock_offset += 1.0
+        repo.expansions.hand_back(expansion.lease_id)
+    return taken
+
+
+def test_archives_without_a_film_hold_up_no_other_tenant(repo: Repository) -> None:
+    for _ in range(5):
+        submit_archive(repo, "flood")
+    for tenant in ("a", "b"):
+        submit_archive(repo, tenant)
+
+    assert Counter(expands(repo, 9)) == {"flood": 3, "a": 3, "b": 3}
+
+
+def test_a_tenth_of_the_expanders_turns_is_for_bulk(repo: Repository) -> None:
+    submit_archive(repo, "ward", priority=Priority.NORMAL)
+    submit_archive(repo, "archive", priority=Priority.BULK)
+
+    assert Counter(expands(repo, 40)) == {"ward": 36, "archive": 4}

@@ -238,7 +238,7 @@ def test_queued_films_counts_what_a_claim_could_take(repo: Repository) -> None:
     repo.jobs.cancel(DEFAULT_TENANT, cancelled.id)
     submit_archive(repo)
 
-    assert (repo.jobs.queued_films(), repo.jobs.expandable()) == (5, 1)
+    assert (repo.jobs.queued_films(), repo.expansions.waiting()) == (5, 1)
 
 
 def test_events_tell_the_life_of_a_job(repo: Repository) -> None:

@@ -307,7 +307,7 @@ def test_an_archive_waits_until_half_of_the_quota_is_free(
     assert repo.quotas.films_full(DEFAULT_TENANT)
     repo.expansions.hand_back(expansion.lease_id)
 
-    assert repo.jobs.expandable() == 1
+    assert repo.expansions.waiting() == 1
     elsewhere = repo.expansions.claim("e1", 12)
     assert elsewhere is not None
     assert elsewhere.job_id == other.id

@@ -76,7 +76,7 @@ def test_upgrade_reaches_the_head_and_twice_is_once(empty: Database) -> None:
     upgrade(empty)
     upgrade(empty)
 
-    assert current_revision(empty) == head_revision() == "0026"
+    assert current_revision(empty) == head_revision() == "0027"
 
 
 def test_several_may_upgrade_at_once(empty: Database) -> None:

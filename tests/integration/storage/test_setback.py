@@ -71,6 +71,13 @@ def expand(repo: Repository) -> None:
     assert repo.expansions.claim("expander", LEASE) is not None
 
 
+def leave_aside(repo: Repository) -> None:
+    submit_archive(repo)
+    expansion = repo.expansions.claim("expander", LEASE)
+    assert expansion is not None
+    assert repo.expansions.hand_back(expansion.lease_id, 10.0)
+
+
 def export(repo: Repository) -> None:
     job = submit(repo, 1)
     read_all(repo)
@@ -102,6 +109,10 @@ def expansions_back(repo: Repository) -> int:
     return repo.repairs.expired_expansions()
 
 
+def archives_waiting(repo: Repository) -> int:
+    return repo.expansions.waiting()
+
+
 def exports_back(repo: Repository) -> int:
     class Store:
         def discard(self, key: str) -> None:
@@ -124,6 +135,7 @@ def deliveries_back(repo: Repository) -> int:
     ("take", "back"),
     [
         (expand, expansions_back),
+        (leave_aside, archives_waiting),
         (export, exports_back),
         (complete, uploads_back),
         (deliver, deliveries_back),

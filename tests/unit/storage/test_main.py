@@ -26,7 +26,7 @@ def test_migrate_makes_the_database(
 
     assert main(["migrate"]) == 0
 
-    assert capsys.readouterr().out == "The database is at revision 0026.\n"
+    assert capsys.readouterr().out == "The database is at revision 0027.\n"
     assert (tmp_path / "new" / "lungline.db").exists()
     assert main(["migrate"]) == 0
 

@@ -534,8 +534,43 @@ def test_a_store_that_fails_hands_the_archive_back(make):
 
     assert desk.job(job).status is JobStatus.EXPANDING
     folder.unlink()
+    later(parts, desk, 11.0)
     assert expand_archive(parts)
     assert desk.job(job).total == 3
+
+
+def later(parts, desk, seconds):
+    for database in (parts.repository.database, desk.database):
+        database.clock_offset += seconds
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["archive", "store"])
+def test_an_archive_that_alone_cannot_be_read_holds_up_no_other(make, monkeypatch, away):
+    parts, desk = make()
+    bad, good = (desk.submit_archive(archives.zip_of_films(3)) for _ in range(2))
+    get_range, waits = parts.store.get_range, []
+
+    def fails(key, start, length):
+        if key == bad.archive_key:
+            raise StoreUnavailable("Input/output error.")
+        return get_range(key, start, length)
+
+    monkeypatch.setattr(parts.backoff, "wait", lambda: waits.append(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.store, "get_range", fails)
+        if away:
+            patch.setattr(parts.store, "check", partial(_away, None, None))
+        assert expand_archive(parts)
+        if not away:
+            assert expand_archive(parts)
+            assert desk.job(good).total == 3
+            assert not expand_archive(parts)
+    assert len(waits) == away
+    assert desk.job(bad).error_code is None
+
+    later(parts, desk, 11.0)
+    assert expand_archive(parts)
+    assert desk.job(bad).total == 3
 
 
 def test_an_archive_is_handed_back_once_the_database_is_there_again(make, monkeypatch):
@@ -555,7 +590,7 @@ def test_an_archive_is_handed_back_once_the_database_is_there_again(make, monkey
         monkeypatch.setattr(expansions, name, partial(unless_away, getattr(expansions, name)))
     away.set()
     assert expand_archive(parts)
-    assert desk.repository.jobs.expandable() == 0
+    assert desk.repository.expansions.waiting() == 0
 
     away.clear()
     assert expand_archive(parts)
@@ -569,7 +604,7 @@ def test_a_worker_told_to_stop_hands_the_archive_back_after_a_slice(make):
     expand_archive(parts)
 
     assert desk.job(job).entries_seen == 5
-    assert desk.repository.jobs.expandable() == 1
+    assert desk.repository.expansions.waiting() == 1
 
 
 def test_an_archive_is_not_expanded_beyond_its_tenants_quota_of_queued_films(make):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import tarfile
 import tracemalloc
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from lungline.archives import HEAD_BYTES, ArchiveFormat, archive_format
 from tests.factories import archives, films
 from tests.factories.archives import packed, raw_tar, tar_block, tar_of
-from workers.archive import ArchiveError, ArchiveLimits, EntryError, TarArchive, is_ignored
+from workers.archive import ArchiveError, ArchiveLimits, EntryError, TarArchive, is_ignored, stream
 
 LIMITS = ArchiveLimits(
     max_entries=1_000, max_entry_bytes=16 << 20, max_total_bytes=256 << 20, max_ratio=200
@@ -229,6 +230,27 @@ def test_a_packed_archive_that_is_cut_is_unreadable_from_there(kind: ArchiveForm
     good = [what for _, what in found if isinstance(what, bytes)]
     assert good == [films.jpeg(n) for n in range(len(good))]
     assert len(good) < 20
+
+
+@pytest.mark.parametrize(
+    ("kind", "nothing"),
+    [
+        (GZIP, gzip.compress(b"") * 30_000),
+        (GZIP, b"\x1f\x8b\x08\x08" + bytes(6) + b"name" * 150_000),
+        (GZIP, bytes(600_000)),
+        (ZSTD, zstandard.compress(b"") * 70_000),
+        (ZSTD, (b"\x50\x2a\x4d\x18\x04\x00\x00\x00" + bytes(4)) * 50_000),
+    ],
+    ids=["members", "name", "padding", "frames", "skipped frames"],
+)
+def test_packed_data_that_hold_nothing_have_an_end(kind, nothing, monkeypatch):
+    data = packed(tar_block(b"a", b"x") + END, kind)
+    monkeypatch.setattr(stream, "_EMPTY", 1 << 20)
+    assert contents(data + nothing)[0] == ("a", b"x")
+
+    monkeypatch.setattr(stream, "_EMPTY", 1 << 18)
+
+    assert contents(data + nothing) == [("a", b"x"), ("", "archive_unreadable")]
 
 
 def test_a_wrong_checksum_of_a_gzip_is_told():
