@@ -136,8 +136,7 @@ def _serve(
     """Send what is due for one endpoint, until a message does not arrive."""
     arrived, end = 0, time.monotonic() + TURN_SECONDS
     for _ in range(DELIVERIES_A_TURN):
-        over = stopping() or time.monotonic() > end
-        claimed = None if over else repository.webhooks.claim(webhook_id, LEASE_SECONDS)
+        claimed = None if stopping() else repository.webhooks.claim(webhook_id, LEASE_SECONDS)
         if claimed is None:
             break
         outcome = send(claimed, settings.webhook_networks_allowed)
@@ -146,6 +145,8 @@ def _serve(
             log.info("webhook not delivered", webhook_id=webhook_id, status=outcome.status)
             break
         arrived += 1
+        if time.monotonic() > end:
+            break
     return arrived
 
 

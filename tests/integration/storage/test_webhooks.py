@@ -23,6 +23,7 @@ from storage.repository import Repository
 from storage.webhooks import DAY, MOST_WEBHOOKS, Delivery, NewWebhook
 from tests.factories.rows import read_all, submit
 from tests.factories.scripted import Answer, Script, scripted
+from workers import webhooks
 from workers.webhooks import Courier, deliver_due, send
 
 OK = Answer({}, 200)
@@ -328,6 +329,29 @@ def test_a_slow_receiver_holds_up_neither_others_nor_who_starts_the_courier(
         courier.wait()
         courier.close()
     assert len(bad.seen) == len(good.seen) == 1
+
+
+def test_one_tenants_endpoints_go_before_no_others(repo: Repository) -> None:
+    def pinged(tenant: str) -> str:
+        made = repo.webhooks.create(tenant, "https://a.example/", EventType).webhook.id
+        repo.webhooks.ping(tenant, made)
+        return made
+
+    many = [pinged("many") for _ in range(5)]
+    one = pinged("one")
+
+    assert repo.webhooks.due(3) == [many[0], one, many[1]]
+
+
+def test_a_turn_of_an_endpoint_ends(repo: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(OK) as service:
+        made = endpoint(repo, service.url)
+        for _ in range(3):
+            repo.webhooks.ping(DEFAULT_TENANT, made.webhook.id)
+        monkeypatch.setattr(webhooks, "TURN_SECONDS", 0.0)
+        assert deliver_due(repo, PRIVATE) == 1
+        monkeypatch.setattr(webhooks, "TURN_SECONDS", 60.0)
+        assert deliver_due(repo, PRIVATE) == 2
 
 
 def test_endpoints_belong_to_a_tenant_and_are_few(repo: Repository) -> None:
