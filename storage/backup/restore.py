@@ -15,6 +15,7 @@ from lungline.errors import ConfigurationError, ObjectNotFound
 from storage.backup.copying import copy_object, digest_of
 from storage.backup.listing import Listed, Listing
 from storage.backup.manifest import BackupUnusable, Manifest
+from storage.backup.numbering import go_on_numbering
 from storage.backup.tables import check_table, load_table, reflect
 from storage.backup.take import DATABASE, LISTING, OBJECTS, TELL_EVERY
 from storage.database import Database
@@ -141,6 +142,7 @@ def _load(connection: Connection, folder: Path, manifest: Manifest) -> None:
     for file in manifest.tables:
         load_table(connection, tables[file.name], folder, file)
     upgrade_within(connection, "head")
+    go_on_numbering(connection)
 
 
 def _remove_others(store: ObjectStore, listing: Listing) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Connection, MetaData, Table, event, func, select, text
+from sqlalchemy import JSON, Connection, MetaData, Table, event, select
 
 from storage.backup.manifest import BackupUnusable, TableFile
 
@@ -79,8 +79,6 @@ def load_table(connection: Connection, table: Table, folder: Path, file: TableFi
         count += len(chunk)
     if count != file.rows:
         raise BackupUnusable(f"{file.name} has {count:,} rows, not {file.rows:,}")
-    if connection.dialect.name == "postgresql":
-        _go_on_numbering(connection, table)
 
 
 def table_rows(folder: Path, file: TableFile) -> Iterator[dict[str, Any]]:
@@ -88,19 +86,6 @@ def table_rows(folder: Path, file: TableFile) -> Iterator[dict[str, Any]]:
     with gzip.open(_path(folder, file.name), "rt", encoding="utf-8") as lines:
         for line in lines:
             yield dict(zip(file.columns, json.loads(line), strict=True))
-
-
-def _go_on_numbering(connection: Connection, table: Table) -> None:
-    """Let PostgreSQL number new rows behind those that came with a number."""
-    for column in table.primary_key.columns:
-        sequence = connection.execute(
-            text("SELECT pg_get_serial_sequence(:table, :column)"),
-            {"table": table.name, "column": column.name},
-        ).scalar_one()
-        if sequence is not None:
-            highest = connection.execute(select(func.max(column))).scalar_one()
-            if highest is not None:
-                connection.execute(select(func.setval(sequence, highest)))
 
 
 def _path(folder: Path, name: str) -> Path:

@@ -12,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, MetaData, select
+from sqlalchemy import Connection, MetaData, delete, func, select
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.settings import Settings
 from storage.backup import BackupUnusable, Manifest, TargetNotEmpty, restore_backup, take_backup
 from storage.backup.tables import VERSION_TABLE, reflect
 from storage.database import Database
+from storage.events import EventType
 from storage.migrate import current_revision, head_revision, upgrade
+from storage.models import DeliveryRow, EventRow
 from storage.objects import ObjectStore, open_store
 from storage.objects.local import LocalStore
+from storage.repository import Repository
+from storage.webhooks import SETTLED_SECONDS
 from tests.e2e.upstack import lungline
 from tests.factories import archives, films
+from tests.factories.rows import read_all, submit
 from tests.factories.services import Service, service
 from tests.factories.work import Desk, exporter, make_settings
 from workers.expand import expand_archive
@@ -171,15 +176,48 @@ def test_a_round_trip_keeps_everything_and_queued_films_are_read(
         assert api.parts.repository.repairs.check_counters() == []
 
 
+@pytest.mark.parametrize("known", ["cursor", "delivery"])
+@pytest.mark.parametrize(("kind", "to"), [PAIRS, PAIRS[::-1]])
+def test_new_events_are_told_though_the_newest_were_deleted_before_it(
+    place: Any, tmp_path: Path, kind: str, to: str, known: str
+) -> None:
+    source = place(kind, "source")
+    upgrade(source.database)
+    repository = Repository(source.database)
+    address = "https://example.org/"
+    repository.webhooks.create(DEFAULT_TENANT, address, {EventType.FINISHED})
+    job = submit(repository)
+    read_all(repository)
+    assert repository.webhooks.fan_out() == 1
+    if known == "cursor":  # deliveries are forgotten after a while
+        source.database.clock_offset = SETTLED_SECONDS + 1.0
+        repository.webhooks.fan_out()
+        with source.database.write() as connection:
+            connection.execute(delete(DeliveryRow))
+    repository.deletions.delete(DEFAULT_TENANT, job.id)
+    repository.deletions.rows(source.store)
+    take_backup(tmp_path / "backup", source.database, source.store, told)
+
+    target = place(to, "target")
+    restore_backup(tmp_path / "backup", target.database, target.store, told)
+
+    restored = Repository(target.database)
+    with target.database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(EventRow)).scalar_one() == 0
+    submit(restored)
+    read_all(restored)
+    assert restored.webhooks.fan_out() == 1
+
+
 def test_it_is_a_state_of_one_moment_while_the_service_goes_on(place: Any, tmp_path: Path) -> None:
     source = place(PAIRS[0], "source")
     with filled(tmp_path, source) as api:
         more = iter(range(10, 100))
 
-        def submit(words: str) -> None:
+        def send(words: str) -> None:
             api.job(("more.jpg", films.jpeg(next(more))))
 
-        take_backup(tmp_path / "backup", source.database, source.store, submit)
+        take_backup(tmp_path / "backup", source.database, source.store, send)
     target = place(PAIRS[0], "target")
     restore_backup(tmp_path / "backup", target.database, target.store, told)
 
