@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, CursorResult, Double, bindpara
 from sqlalchemy.exc import IntegrityError
 
 from lungline.domain import JobStatus, Priority, first_id
-from lungline.errors import IdempotencyConflict, JobNotFound, WrongState
+from lungline.errors import ClientError, IdempotencyConflict, JobNotFound, WrongState
 from storage import items as item_rows
 from storage import transitions
 from storage.audit import tell
@@ -336,7 +336,7 @@ class Jobs:
             found = self._keyed(connection, tenant, key)
         return None if found is None else found[0]
 
-    def replay(self, tenant: str, key: str | None, request_hash: str) -> Created | None:
+    def replay(self, tenant: str, key: str | None, request_hash: str | None) -> Created | None:
         """Find the job of an earlier request that this one repeats, before anything is stored.
 
         Raises:
@@ -428,13 +428,13 @@ class Jobs:
 
         try:
             return self._database.run(work)
-        except IntegrityError:
-            # Two requests with one key at once: the other one was first.
-            with self._database.read() as connection:
-                found = None if key is None else self._keyed(connection, tenant, key)
-            if found is None:
+        except (IntegrityError, ClientError):
+            # Two requests with one key at once: the other one was first. It has used the upload
+            # too, so that this one may have been refused before it came to the key.
+            earlier = self.replay(tenant, key, values["request_hash"])
+            if earlier is None:
                 raise
-            return _replay(*found, values["request_hash"])
+            return earlier
 
     def _insert(
         self,

@@ -55,11 +55,11 @@ class _Origin:
     """Where an expander finds the films of a job.
 
     Attributes:
-        contents: What tells it from others in the request's hash.
-        values: The same for `Jobs.create_with_archive`.
+        request_hash: Of the request that says so.
+        values: What says so to `Jobs.create_with_archive`.
     """
 
-    contents: list[tuple[str, str]]
+    request_hash: str
     values: Mapping[str, Any]
 
 
@@ -172,31 +172,37 @@ class Acceptance:
     def _elsewhere(
         self, origin: str, place: str, parameters: Parameters, manifest: Manifest | None
     ) -> Created:
-        take = {UPLOAD: self._upload, PREFIX: self._prefix, FROM_JOB: self._from_job}[origin]
-        return take(place, parameters, manifest)
+        request_hash = parameters.request_hash([(origin, place), *_content(manifest)])
+        if earlier := self._earlier(request_hash):
+            return earlier  # whatever has become of the upload, the folder or the job since
+        find = {UPLOAD: self._upload, PREFIX: self._prefix, FROM_JOB: self._from_job}[origin]
+        found = _Origin(request_hash, find(place, parameters, manifest))
+        return self._expanding(parameters, manifest, lambda kept: found)
 
-    def _prefix(self, prefix: str, parameters: Parameters, manifest: Manifest | None) -> Created:
-        """Take a folder outside the service."""
+    def _prefix(
+        self, prefix: str, parameters: Parameters, manifest: Manifest | None
+    ) -> Mapping[str, Any]:
+        """Look whether a folder outside the service may be read."""
         self._check_many(parameters)
         open_source(self._settings, self._tenant, prefix)
-        origin = _Origin([(PREFIX, prefix)], {"prefix": prefix})
-        return self._expanding(parameters, manifest, lambda kept: origin)
+        return {"prefix": prefix}
 
     def _from_job(
         self, given_id: str, parameters: Parameters, manifest: Manifest | None
-    ) -> Created:
-        """Take the stored films of another job."""
+    ) -> Mapping[str, Any]:
+        """Look whether the stored films of another job may be read again."""
         if manifest is not None:
             raise InvalidParameter("from_job takes no manifest: films keep what was said of them.")
         source, films = checked_job_id(given_id), None
         if parameters.priority is Priority.INTERACTIVE:
             films = self._parts.repository.lineage.total(self._tenant, source)
         self._check_many(parameters, films)
-        origin = _Origin([(FROM_JOB, source)], {"from_job": source})
-        return self._expanding(parameters, None, lambda kept: origin)
+        return {"from_job": source}
 
-    def _upload(self, given_id: str, parameters: Parameters, manifest: Manifest | None) -> Created:
-        """Take a complete upload, which becomes the archive of the job."""
+    def _upload(
+        self, given_id: str, parameters: Parameters, manifest: Manifest | None
+    ) -> Mapping[str, Any]:
+        """Find a complete upload, which becomes the archive of the job."""
         self._check_many(parameters)
         upload = self._parts.repository.uploads.get(self._tenant, checked_upload_id(given_id))
         if upload.status is UploadStatus.COMPLETE:
@@ -204,8 +210,7 @@ class Acceptance:
             if not is_archive(head):
                 raise NotAnArchive("The upload does not begin like an archive of films.")
         where = {"archive_key": upload.object_key, "archive_size": upload.size}
-        origin = _Origin([(UPLOAD, upload.id)], {**where, "upload_id": upload.id})
-        return self._expanding(parameters, manifest, lambda kept: origin)
+        return {**where, "upload_id": upload.id}
 
     def _archive(
         self,
@@ -214,24 +219,31 @@ class Acceptance:
         request_hash: str | None,
         manifest: Manifest | None = None,
     ) -> Created:
-        """Take an archive that comes with the request."""
+        """Take an archive that comes with the request.
+
+        Args:
+            stream: The archive.
+            parameters: Of the job.
+            request_hash: None: it follows from the bytes, which are still to come.
+            manifest: What is said of its films.
+        """
         self._check_many(parameters)
 
         def store(kept: list[str]) -> _Origin:
             key = f"{self._tenant}/uploads/{new_id()}"
             kept.append(key)
             stored = self._parts.store.put_stream(key, stream, self._settings.max_body_bytes)
+            contents = [("", stored.sha256), *_content(manifest)]
             where = {"archive_key": key, "archive_size": stored.size}
-            return _Origin([("", stored.sha256)], where)
+            return _Origin(request_hash or parameters.request_hash(contents), where)
 
-        return self._expanding(parameters, manifest, store, request_hash)
+        return self._expanding(parameters, manifest, store)
 
     def _expanding(
         self,
         parameters: Parameters,
         manifest: Manifest | None,
         keep: Callable[[list[str]], _Origin],
-        request_hash: str | None = None,
     ) -> Created:
         """Make a job whose films an expander will find.
 
@@ -239,17 +251,13 @@ class Acceptance:
             parameters: Of the job.
             manifest: What is said of the films.
             keep: Stores what has to be, and lists its keys.
-            request_hash: None: it follows from the origin.
         """
         job_id = new_id()
         with self._cleaned() as kept:
             origin = keep(kept)
-            contents = origin.contents + _content(manifest)
             created = self._parts.repository.jobs.create_with_archive(
                 self._tenant,
-                **self._asked(
-                    job_id, parameters, request_hash or parameters.request_hash(contents)
-                ),
+                **self._asked(job_id, parameters, origin.request_hash),
                 manifest=self._kept_manifest(manifest, kept),
                 **origin.values,
             )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, text
 
 from lungline.domain import DEFAULT_TENANT, JobStatus, UploadStatus, new_id
 from lungline.errors import (
@@ -17,10 +19,11 @@ from lungline.errors import (
 )
 from lungline.settings import Settings
 from storage.database import Database
+from storage.models import TenantRow
 from storage.objects import open_store
 from storage.repository import Repository
 from storage.uploads import Upload
-from tests.factories.rows import submit_archive
+from tests.factories.rows import submit, submit_archive
 
 
 def begin(repo: Repository, tenant: str = DEFAULT_TENANT, most_held: int = 9) -> Upload:
@@ -108,6 +111,41 @@ def test_an_upload_goes_over_to_its_job(repo: Repository) -> None:
     assert (used.status, used.job_id) == (UploadStatus.USED, job.id)
     assert repo.uploads.held(DEFAULT_TENANT) == 0
     assert len(repo.jobs.page(DEFAULT_TENANT, limit=9).items) == 1
+
+
+def test_a_repetition_that_waits_for_the_first_request_gets_its_job(repo: Repository) -> None:
+    if repo.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    upload = completed(repo)
+    submit(repo, 1)
+    fields = {"archive_key": upload.object_key, "archive_size": 20, "upload_id": upload.id}
+
+    def send() -> str:
+        return submit_archive(repo, idempotency_key="k", request_hash="h", **fields).id
+
+    with ThreadPoolExecutor(2) as pool:
+        # Whoever makes a job needs its tenant's row: the first one has the upload by then.
+        with repo.database.write() as connection:
+            connection.execute(select(TenantRow.id).with_for_update())
+            first = pool.submit(send)
+            wait_for_waiting(repo.database, 1)
+            again = pool.submit(send)
+            wait_for_waiting(repo.database, 2)
+        assert first.result() == again.result()
+    assert len(repo.jobs.page(DEFAULT_TENANT, limit=9).items) == 2
+
+
+def wait_for_waiting(database: Database, count: int) -> None:
+    """Wait until so many transactions wait for locks of others."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    while True:
+        with database.read() as connection:
+            if connection.execute(waiting).scalar_one() >= count:
+                return
+        time.sleep(0.01)
 
 
 def test_no_job_of_an_upload_that_is_not_complete(repo: Repository) -> None:

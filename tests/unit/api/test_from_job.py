@@ -78,6 +78,21 @@ def test_the_same_key_and_source_give_the_same_job(api: Service, source: dict[st
     assert send(from_job=source["id"]) == 202  # it was taken before
 
 
+def test_an_interactive_job_is_the_same_too_when_its_source_has_gone(
+    api: Service, source: dict[str, Any]
+) -> None:
+    def send() -> Any:
+        document = {"from_job": source["id"], "priority": "interactive"}
+        return api.client.post("/v1/jobs", json=document, headers={"Idempotency-Key": "k"})
+
+    job = send().get_json()
+    api.parts.repository.deletions.delete(DEFAULT_TENANT, source["id"])
+
+    again = send()
+
+    assert (again.status_code, again.get_json()["id"]) == (202, job["id"])
+
+
 @pytest.mark.parametrize(
     ("document", "status", "code"),
     [

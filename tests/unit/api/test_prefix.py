@@ -45,6 +45,20 @@ def test_the_same_key_and_prefix_give_the_same_job(api: Service) -> None:
     assert [ask("ward/a/"), ask("ward/a/"), ask("ward/b/")] == [202, 202, 409]
 
 
+def test_the_same_key_gives_the_same_job_when_the_folder_is_allowed_no_longer(
+    tmp_path: Path,
+) -> None:
+    def ask(**settings: Any) -> Any:
+        with service(tmp_path, **settings) as api:
+            headers = {"Idempotency-Key": "k"}
+            return api.client.post("/v1/jobs", json={"prefix": "ward/a/"}, headers=headers)
+
+    first, again = ask(sources=f"ward={tmp_path}/ward"), ask()
+
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.get_json()["id"] == first.get_json()["id"]
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [

@@ -119,6 +119,8 @@ def test_a_job_of_an_upload(api: Service) -> None:
     sweep(api)
     assert refused(api.client.get(upload["links"]["self"])) == (404, "upload_not_found")
     assert api.parts.store.exists(str(stored.archive_key))
+    late = api.client.post("/v1/jobs", json=wanted, headers=headers)
+    assert (late.get_json()["id"], late.headers["Idempotency-Replayed"]) == (job["id"], "true")
 
 
 def test_raced_requests_make_one_job_of_an_upload(api: Service) -> None:
