@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any, BinaryIO
 
 from botocore.exceptions import (
@@ -196,7 +196,8 @@ class S3Store:
 
 
 def _body(answer: Any) -> bytes:
-    with answer["Body"] as body:
+    # Not `with answer["Body"]`, which gives what is below the checks of length and checksum.
+    with closing(answer["Body"]) as body:
         return bytes(body.read())
 
 

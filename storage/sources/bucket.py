@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -60,7 +61,7 @@ class BucketSource:
         try:
             with store_errors():
                 answer = self._get(key)
-                with answer["Body"] as body:
+                with closing(answer["Body"]) as body:  # as in `storage.objects.s3`
                     if answer["ContentLength"] > most:
                         raise too_large(most)
                     return bytes(body.read())

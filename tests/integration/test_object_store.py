@@ -18,6 +18,7 @@ from lungline.errors import ObjectNotFound, StoreUnavailable, TooLarge
 from lungline.settings import Settings
 from storage.objects import ObjectStore, open_store
 from storage.objects.multipart import part_size
+from tests.factories.s3_answers import CUT_OFF, FLIPPED, S3Answer, answer_with
 from tests.fixtures.ports import NOBODY_URL
 
 pytestmark = pytest.mark.integration
@@ -305,6 +306,22 @@ def test_wrong_keys_and_a_missing_bucket_are_unavailable(s3_settings: Settings) 
     elsewhere = open_store(s3_settings.model_copy(update={"s3_endpoint_url": "no url"}))
     with pytest.raises(StoreUnavailable):
         elsewhere.check()
+
+
+@pytest.mark.parametrize("answer", [FLIPPED, CUT_OFF], ids=["flipped", "cut off"])
+def test_what_comes_damaged_from_s3_is_read_again(
+    s3_settings: Settings, answer: S3Answer, key: str
+) -> None:
+    store = open_store(s3_settings)
+    store.put(key, b"film")
+
+    answer_with(store, answer, lambda path: path.endswith(key), times=1)
+    assert store.get(key) == b"film"
+
+    answer_with(store, answer, lambda path: path.endswith(key))
+    for read in (store.get, lambda k: store.get_range(k, 0, 4)):
+        with pytest.raises(StoreUnavailable, match=r"FlexibleChecksumError|IncompleteReadError"):
+            read(key)
 
 
 def test_parts_are_large_enough_for_any_limit() -> None:

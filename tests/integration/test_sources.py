@@ -13,10 +13,16 @@ import boto3
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, JobStatus
-from lungline.errors import ConfigurationError, FilmRejected, PrefixNotAllowed
+from lungline.errors import (
+    ConfigurationError,
+    FilmRejected,
+    PrefixNotAllowed,
+    StoreUnavailable,
+)
 from lungline.settings import Settings, load_settings
 from storage.sources import Source, SourceUnreadable, bucket, folder, open_source
 from tests.factories import archives, films
+from tests.factories.s3_answers import CUT_OFF, FLIPPED, S3Answer, answer_with
 from tests.factories.work import Desk, make_parts, make_settings
 from tests.unit.workers.doubles import NullReader
 from workers import backoff
@@ -134,6 +140,17 @@ def test_a_file_above_the_limit_or_gone_is_refused(place: Place) -> None:
     place.remove("a.jpg")
     with pytest.raises(FilmRejected, match="no film under this name"):
         source.read(file, 100)
+
+
+@pytest.mark.parametrize("place", ["s3"], indirect=True)
+@pytest.mark.parametrize("answer", [FLIPPED, CUT_OFF], ids=["flipped", "cut off"])
+def test_what_comes_damaged_from_a_bucket_is_no_film(place: Place, answer: S3Answer) -> None:
+    place.put("a.jpg", b"film")
+    source = place.open()
+    answer_with(source, answer, lambda path: path.endswith("a.jpg"))
+
+    with pytest.raises(StoreUnavailable):
+        source.read(source.named("a.jpg"), 100)
 
 
 @pytest.mark.parametrize(
