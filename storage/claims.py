@@ -194,7 +194,9 @@ class Claims:
 
         return self._database.run(work)
 
-    def hand_back_worker(self, worker_id: str, *, died: bool = True) -> int:
+    def hand_back_worker(
+        self, worker_id: str, *, died: bool = True, reason: str | None = None
+    ) -> int:
         """Put back what the processes of a worker held.
 
         Args:
@@ -202,6 +204,7 @@ class Claims:
             died: Whether the process died by itself, maybe of a film: then its films are read
                 alone from now on, and a death alone counts as an attempt. False: the process was
                 stopped on purpose.
+            reason: Why it could not go on, in place of the usual words.
 
         Returns:
             The number of films put back.
@@ -212,7 +215,9 @@ class Claims:
             tally = Tally()
             ids = transitions.lock_items(connection, ItemRow.worker_id == worker_id, ITEM_RUNNING)
             if died:
-                moved = transitions.bury_items(connection, at, ids, self._max_attempts, tally)
+                moved = transitions.bury_items(
+                    connection, at, ids, self._max_attempts, tally, reason
+                )
             else:
                 moved = transitions.requeue_items(connection, ids, tally)
             transitions.settle(connection, at, tally)

@@ -1,4 +1,4 @@
-"""Some objects that should be in the store, for a store that has no marker."""
+"""Some objects that should be in the store: for one without a marker, or that fails for others."""
 
 from __future__ import annotations
 
@@ -56,3 +56,21 @@ class KnownObjects:
             added = connection.execute(bundles.order_by(BundleRow.key).limit(EACH)).scalars().all()
         keys = [key for key in found if key is not None]
         return [*dict.fromkeys(keys), *(object_key(checksum, checksum) for checksum in added)]
+
+    def beside(self, tenant: str, sha256: str) -> list[str]:
+        """Name a few other stored films of a tenant: any, but the same ones each time.
+
+        Those whose digests are next to that of a film, as digests say nothing of films.
+
+        Raises:
+            DatabaseUnavailable: The database does not answer.
+        """
+        films = select(FilmRow.object_key).where(FilmRow.tenant == tenant, FILM_KEPT)
+        queries = (
+            films.where(FilmRow.sha256 < sha256).order_by(FilmRow.sha256.desc()),
+            films.where(FilmRow.sha256 > sha256).order_by(FilmRow.sha256),
+        )
+        with self._database.read() as connection:
+            return [
+                key for query in queries for key in connection.execute(query.limit(EACH)).scalars()
+            ]

@@ -15,7 +15,7 @@ from workers.hopeless import end_if_it_fails
 from workers.lease import Lease
 from workers.parts import Parts
 from workers.reading import read_films
-from workers.stored_films import FilmDamaged
+from workers.stored_films import FilmUnreadable
 from workers.writing import give_up, hand_back, write_batch
 
 log = get_logger(__name__)
@@ -105,11 +105,11 @@ def _work(parts: Parts, batch: Batch, lease: Lease) -> None:
         lease.stop()
         hand_back(parts, batch)
         _fetch(parts, batch.bundle)
-    except FilmDamaged:
-        # Read alone, only what stays damaged is given up; the wait gives the store time to mend.
+    except FilmUnreadable as error:
+        # Read alone, only what stays so is given up; the wait gives the store time to mend.
         lease.stop()
         parts.writer.wait()
-        give_up(parts, "the store gave other bytes than were stored")
+        give_up(parts, "film unreadable", reason=error.reason)
         parts.backoff.wait()
     except SystemExit:
         lease.stop()

@@ -121,12 +121,13 @@ def build_parts(
         limits=Limits.of(settings),
     )
     failures = PartFailures(repository.database, role)
-    store = open_store(settings, KnownObjects(repository.database).some)
+    known = KnownObjects(repository.database)
+    store = open_store(settings, known.some)
     return Parts(
         settings=settings,
         repository=repository,
         store=store,
-        fetch=partial(fetch_film, store),
+        fetch=partial(fetch_film, store, known.beside),
         permits=Permits(app, settings),
         analyzers=analyzers,
         backoff=Backoff(stopping, count=failures.count),

@@ -41,7 +41,7 @@ def read_films(parts: Parts, batch: Batch) -> BatchRead:
 
     Raises:
         PartUnavailable: The store failed; no film is at fault.
-        FilmDamaged: The store gave other bytes than were stored.
+        FilmUnreadable: The store, which is well, does not give a film as it was stored.
     """
     started = time.monotonic()
     try:

@@ -60,15 +60,21 @@ def hand_back(parts: Parts, batch: Batch) -> None:
             parts.leases.owe(give_back)
 
 
-def give_up(parts: Parts, event: str, *, exc_info: bool = False) -> None:
+def give_up(parts: Parts, event: str, *, reason: str | None = None, exc_info: bool = False) -> None:
     """Treat what this worker holds as if it had killed the process.
 
     Its films are read alone from now on, and a failure alone counts as an attempt.
+
+    Args:
+        parts: Of this process.
+        event: What happened, for the log.
+        reason: Why, for the log and for a film whose last attempt it was.
+        exc_info: Whether the log gets the error that is being handled.
     """
     with end_if_it_fails():
-        log.error(event, exc_info=exc_info)
+        log.error(event, reason=reason, exc_info=exc_info)
         try:
-            parts.repository.claims.hand_back_worker(parts.worker_id)
+            parts.repository.claims.hand_back_worker(parts.worker_id, reason=reason)
         except DatabaseUnavailable as error:
             log.warning("batch not handed back; its lease will expire", code=error.code)
 

@@ -134,12 +134,17 @@ def requeue_items(connection: Connection, ids: Collection[str], tally: Tally) ->
 
 
 def bury_items(
-    connection: Connection, at: float, ids: Collection[str], max_attempts: int, tally: Tally
+    connection: Connection,
+    at: float,
+    ids: Collection[str],
+    max_attempts: int,
+    tally: Tally,
+    reason: str | None = None,
 ) -> int:
     """Take back running items whose process died: nobody knows which of a batch was the cause.
 
     So each is read alone from now on, and only a death alone counts as its attempt; the last
-    attempt fails the item.
+    attempt fails the item, for the reason that is given or else for that of the code.
 
     Returns:
         The number of items taken back.
@@ -147,7 +152,7 @@ def bury_items(
     since_retry = ItemRow.attempt + 1 - func.coalesce(ItemRow.attempts_before, 0)
     used_up = ItemRow.alone & (since_retry >= max_attempts)
     code = "attempts_exhausted"
-    values = _failed(at, code, FILM_CODES[code]) | {"attempt": ItemRow.attempt + 1}
+    values = _failed(at, code, reason or FILM_CODES[code]) | {"attempt": ItemRow.attempt + 1}
     failed = _change_items(connection, ids, and_(ITEM_RUNNING, used_up), values)
     count = tally.moved(failed, ItemStatus.RUNNING, ItemStatus.FAILED)
     again = {

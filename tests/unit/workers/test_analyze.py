@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lungline.domain import ItemStatus, JobStatus
-from lungline.errors import DatabaseUnavailable
+from lungline.errors import DatabaseUnavailable, StoreUnavailable
+from storage.items import Item
 from tests.factories import films
 from tests.factories.work import Desk
 from tests.unit.workers.doubles import NullReader
@@ -135,14 +138,114 @@ def test_a_film_that_the_store_damages_is_given_up_alone_and_one_that_it_mends_i
     items = desk.items(job)
     assert [item.error_code for item in items] == ["attempts_exhausted", None, None]
     assert [item.attempt for item in items] == [2, 1, 1]
+    assert "other bytes than were stored" in items[0].error_reason
+
+
+def break_film(desk: Desk, item: Item) -> Path:
+    """Let the system fail for the file of a film, alone and for ever; return the file."""
+    path = next(desk.settings.objects_dir.rglob(item.film.sha256))
+    path.unlink()
+    path.symlink_to(path)  # "too many levels of symbolic links"
+    return path
+
+
+def test_a_film_for_which_alone_the_store_fails_is_given_up_and_the_others_are_read(make):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(7))
+    break_film(desk, desk.items(job)[0])
+
+    for _ in range(12):
+        spend(parts)
+
+    items = desk.items(job)
+    assert [item.error_code for item in items] == ["attempts_exhausted", *[None] * 6]
+    assert [item.attempt for item in items] == [2, *[1] * 6]
+    assert "symbolic links" in items[0].error_reason
+    assert "send it again" in items[0].error_reason
+    assert desk.job(job).status is JobStatus.COMPLETED_WITH_ERRORS
+
+
+def test_the_only_film_of_all_for_which_the_store_fails_is_given_up_too(make):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(1))
+    break_film(desk, desk.items(job)[0])
+
+    for _ in range(3):
+        spend(parts)
+
+    assert desk.job(job).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize("broken", [3, 4])
+def test_a_store_that_fails_for_half_of_the_others_is_away_and_no_attempt_counts(make, broken: int):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(4))
+    for item in desk.items(job)[:broken]:
+        break_film(desk, item)
+
+    for _ in range(8):
+        spend(parts)
+
+    items = desk.items(job)
+    assert {item.attempt for item in items[:broken]} == {0}
+    assert {item.status for item in items[:broken]} == {ItemStatus.QUEUED}
+
+
+def test_no_attempt_counts_while_the_store_is_away_or_slow(make, monkeypatch: pytest.MonkeyPatch):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(3))
+    break_film(desk, desk.items(job)[0])
+    spend(parts)  # from now on it is read alone
+    place = parts.settings.objects_dir
+
+    place.rename(place.with_name("away"))
+    place.mkdir()
+    for _ in range(3):
+        spend(parts)
+    place.rmdir()
+    place.with_name("away").rename(place)
+    with monkeypatch.context() as slow:
+        slow.setattr(stored_films, "PATIENCE_SECONDS", 0.0)
+        for _ in range(3):
+            spend(parts)
+    assert {item.attempt for item in desk.items(job)} == {0}
+
+    for _ in range(5):
+        spend(parts)
+    assert [item.attempt for item in desk.items(job)] == [2, 1, 1]
+
+
+def test_a_store_that_fails_now_and_then_costs_no_film_an_attempt(
+    make, monkeypatch: pytest.MonkeyPatch
+):
+    parts, desk = make(max_attempts=2)
+    job = desk.submit(many(12))
+    monkeypatch.setattr(stored_films, "WAITS", (0.0, 0.0, 0.0))
+    luck = random.Random(1)
+    for name in ("get", "get_range", "check"):
+        monkeypatch.setattr(parts.store, name, _every_other(luck, getattr(parts.store, name)))
+
+    while desk.job(job).status is JobStatus.RUNNING:
+        spend(parts)
+
+    assert desk.job(job).status is JobStatus.SUCCEEDED
+    assert {item.attempt for item in desk.items(job)} == {1}
+
+
+def _every_other(luck: random.Random, call: Callable[..., object]) -> Callable[..., object]:
+    def ask(*arguments: object) -> object:
+        if luck.random() < 0.5:
+            raise StoreUnavailable("The object store refused a request (InternalError).")
+        return call(*arguments)
+
+    return ask
 
 
 def test_a_store_that_fails_hands_the_batch_back_uncounted(make):
     parts, desk = make()
     job = desk.submit(many(2))
-    path = next(iter((parts.settings.objects_dir).rglob(desk.items(job)[0].film.sha256)))
-    path.unlink()
-    path.symlink_to(path)  # "too many levels of symbolic links": an error of the system
+    for item in desk.items(job):
+        break_film(desk, item)
 
     spend(parts)
 
