@@ -371,9 +371,10 @@ class Expansions:
         return self._database.run(work)
 
     def remove_spent(self, store: Deletes, limit: int = SPENT_AT_ONCE) -> int:
-        """Remove archives and manifests that are expanded and not kept, at most `limit` jobs'.
+        """Remove archives and manifests that are kept no longer, at most `limit` jobs'.
 
-        None goes while a backup is taken (`storage.backups`).
+        None goes while a backup is taken (`storage.backups`). One that begins as they go has their
+        mark, and leaves them out; and no retry takes a mark back.
 
         Raises:
             StoreUnavailable: The store failed; what is left is tried again.

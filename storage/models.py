@@ -245,7 +245,7 @@ class JobRow(Base):
     archive_size: Mapped[int | None] = mapped_column(BigInteger)
     archive_offset: Mapped[int | None] = mapped_column(BigInteger)  # where the next entry begins
     archive_after: Mapped[str | None]  # the last file of a folder, see `storage.sources`
-    # Its archive and manifest are expanded and not kept: they are about to go.
+    # Its archive and manifest are kept no longer: they are about to go.
     archive_spent: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     prefix: Mapped[str | None]
     from_job: Mapped[str | None] = mapped_column(ID)  # whose films it reads; may be deleted before

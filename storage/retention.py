@@ -40,7 +40,6 @@ from storage.upserts import chunks, insert_missing
 DAY = 86_400.0
 FILMS_AT_ONCE = 50
 """Films whose objects go in one transaction: on SQLite nobody else writes meanwhile."""
-ARCHIVES_AT_ONCE = 50
 _ACTIVE = (ItemStatus.QUEUED, ItemStatus.RUNNING)
 
 
@@ -131,38 +130,29 @@ class Retention:
 
         return self._database.run(work) if self._ids(old.limit(1)) else Step(0, 0)
 
-    def archives(
-        self, store: Store, tenant: str, days: float, limit: int = ARCHIVES_AT_ONCE
-    ) -> Step:
-        """Remove archives, and manifests, that were kept of jobs which ended so long ago.
+    def archives(self, tenant: str, days: float, limit: int) -> Step:
+        """Mark archives, and manifests, as spent that were kept of jobs which ended so long ago.
 
-        None goes while a backup is taken (`storage.backups`).
-
-        Raises:
-            StoreUnavailable: The store failed; what is left is tried again.
+        They go by `Expansions.remove_spent`. A job that is being retried keeps its own.
         """
         cutoff = self._before(days)
-        query = (
-            select(JobRow.id, JobRow.archive_key, JobRow.manifest_key)
-            .where(JOB_WITH_ARCHIVE, JobRow.tenant == tenant)
+        old = (
+            select(JobRow.id)
+            .where(JOB_WITH_ARCHIVE, ~JobRow.archive_spent, JobRow.tenant == tenant)
             .where(JobRow.id < first_id(int(cutoff * 1000)), JobRow.finished_at < cutoff)
             .where(JobRow.status.in_(TERMINAL_JOB_STATUSES), JobRow.deleted_at.is_(None))
-            .where(no_backup(self._database))
             .order_by(JobRow.id)
             .limit(limit)
         )
-        with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        removed = 0
-        for row in rows:
-            keys = [key for key in (row.archive_key, row.manifest_key) if key is not None]
-            # Most archives went when they were expanded.
-            there = any([store.exists(key) for key in keys])
-            for key in keys:
-                store.delete(key)
-            self._database.run(partial(_forget_archive, job_id=row.id, removed=int(there)))
-            removed += there
-        return Step(len(rows), removed)
+
+        def work(connection: Connection) -> Step:
+            locked = old.with_for_update(skip_locked=True)
+            ids = list(connection.execute(locked).scalars())
+            change = update(JobRow).where(JobRow.id.in_(ids))
+            connection.execute(change.values(archive_spent=True))
+            return Step(len(ids), _count(connection, Kind.ARCHIVES, len(ids)))
+
+        return self._database.run(work) if self._ids(old.limit(1)) else Step(0, 0)
 
     def mark(self, tenant: str, days: float, limit: int) -> Step:
         """Mark films as dropped that no item needed in so many days; their objects go by `films`.
@@ -282,13 +272,6 @@ def _purge(connection: Connection, at: float, rows: Sequence[AnyRow], store: Sto
     connection.execute(update(PredictionRow).where(theirs).values(**bare))
     connection.execute(update(FilmRow).where(FilmRow.id.in_(ids)).values(purged_at=at))
     return len(ids)
-
-
-def _forget_archive(connection: Connection, job_id: str, removed: int) -> None:
-    gone = {"archive_key": None, "manifest_key": None, "archive_spent": False}
-    change = update(JobRow).where(JobRow.id == job_id, JobRow.deleted_at.is_(None))
-    connection.execute(change.values(**gone))
-    _count(connection, Kind.ARCHIVES, removed)
 
 
 def _count(connection: Connection, kind: Kind, removed: int) -> int:

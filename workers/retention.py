@@ -9,7 +9,7 @@ from functools import partial
 from lungline.retention import RetentionRules, retention_of
 from lungline.settings import Settings
 from lungline.telemetry import get_logger
-from storage.retention import ARCHIVES_AT_ONCE, FILMS_AT_ONCE, Kind, Step
+from storage.retention import FILMS_AT_ONCE, Kind, Step
 from workers.parts import Parts
 from workers.steps import take
 
@@ -47,7 +47,7 @@ def retain(parts: Parts) -> dict[str, int]:
 
 def _steps(parts: Parts, tenant: str, rules: RetentionRules) -> dict[str, Callable[[], int]]:
     """What is done for one tenant, by the kind that goes."""
-    retention, store = parts.repository.retention, parts.store
+    retention = parts.repository.retention
     steps: dict[str, Callable[[], int]] = {}
     if (days := rules.results) is not None:
         jobs = partial(retention.jobs, tenant, days, CHUNK)
@@ -58,9 +58,9 @@ def _steps(parts: Parts, tenant: str, rules: RetentionRules) -> dict[str, Callab
         steps[Kind.FILMS] = lambda: 0 * _in_chunks(mark, FILMS_MARKED_AT_ONCE)
     if (age := rules.uploads) is not None:
         uploads = partial(retention.uploads, tenant, age, CHUNK)
-        archives = partial(retention.archives, store, tenant, age)
+        archives = partial(retention.archives, tenant, age, CHUNK)
         steps[Kind.UPLOADS] = lambda: _in_chunks(uploads, CHUNK)
-        steps[Kind.ARCHIVES] = lambda: _in_chunks(archives, ARCHIVES_AT_ONCE)
+        steps[Kind.ARCHIVES] = lambda: _in_chunks(archives, CHUNK)
     return steps
 
 

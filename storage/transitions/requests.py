@@ -18,13 +18,18 @@ _OPEN = (JobStatus.RECEIVING, JobStatus.EXPANDING, JobStatus.RUNNING)
 _RETRIABLE = (JobStatus.COMPLETED_WITH_ERRORS, JobStatus.FAILED)
 _GIVEN_UP = and_(
     JobRow.error_code == "attempts_exhausted",  # as only the sweep says, see `storage.repairs`
+    ~JobRow.archive_spent,
+    or_(JobRow.manifest_size.is_(None), JobRow.manifest_key.is_not(None)),
     or_(
-        and_(JobRow.archive_key.is_not(None), ~JobRow.archive_spent),
+        JobRow.archive_key.is_not(None),
         JobRow.prefix.is_not(None),
         JobRow.from_job.is_not(None),
     ),
 )
-"""Its archive was not expanded to the end, through no fault of its own, and it is still there."""
+"""Its archive was not expanded to the end, through no fault of its own, and all of it is there.
+
+What is marked as spent goes at any moment (`Expansions.remove_spent`), and is never taken back.
+"""
 _CANCELLING: dict[str, Any] = {
     "status": JobStatus.CANCELLING,
     "paused": False,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -25,7 +27,7 @@ from storage.models import DeliveryRow, EventRow
 from storage.objects import ObjectStore, open_store
 from storage.objects.local import LocalStore
 from storage.repository import Repository
-from storage.webhooks import SETTLED_SECONDS
+from storage.webhooks import DAY, SETTLED_SECONDS
 from tests.e2e.upstack import lungline
 from tests.factories import archives, films
 from tests.factories.rows import read_all, submit
@@ -273,6 +275,43 @@ def test_what_goes_while_it_is_taken_is_in_it(place: Any, tmp_path: Path, kind: 
             True,
             True,
         ]
+
+
+def test_an_archive_that_goes_by_its_age_as_it_begins_is_not_missed(
+    place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = place(PAIRS[0], "source")
+    upgrade(source.database)
+    settings = make_settings(tmp_path, retain_uploads_days=1.0, **source.settings)
+    desk = Desk(settings)
+    job = desk.submit_archive(archives.zip_of_films(1))
+    key = str(job.archive_key)
+    desk.repository.jobs.cancel(DEFAULT_TENANT, job.id)
+    desk.close()
+    going, dumped = Event(), Event()
+    remove = LocalStore.delete
+
+    def remove_late(store: LocalStore, one: str) -> None:
+        if one == key:
+            going.set()
+            assert dumped.wait(60)
+        remove(store, one)
+
+    monkeypatch.setattr(LocalStore, "delete", remove_late)
+    with exporter(settings) as parts, ThreadPoolExecutor(1) as pool:
+        for database in (parts.repository.database, source.database):
+            database.clock_offset = 2 * DAY
+        swept = pool.submit(sweep, parts)
+        assert going.wait(60)
+
+        def go_on(words: str) -> None:
+            dumped.set()
+            swept.result()
+
+        made = take_backup(tmp_path / "backup", source.database, source.store, go_on)
+
+    assert made.gone == 0
+    assert not source.store.exists(key)
 
 
 def test_what_rows_name_and_the_store_has_not_is_counted(place: Any, tmp_path: Path) -> None:

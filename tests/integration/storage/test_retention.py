@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select, update
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
 from lungline.errors import JobNotFound, StoreUnavailable, UploadNotFound
+from storage import transitions
 from storage.claims import Outcome
 from storage.items import Item, NewItem
 from storage.models import FilmRow, JobRow, PredictionRow
@@ -303,18 +305,43 @@ def test_old_uploads_go_unless_they_are_jobs(repo: Repository) -> None:
 
 
 def test_kept_archives_go_before_their_jobs(repo: Repository) -> None:
-    kept, gone, waiting = (submit_archive(repo) for _ in range(3))
-    for job in (kept, gone):
+    kept, other, waiting = (submit_archive(repo) for _ in range(3))
+    for job in (kept, other):
         repo.jobs.cancel(DEFAULT_TENANT, job.id)
     repo.database.clock_offset += 2 * DAY
-    store = Store(str(kept.archive_key))
+    store = Store()
 
-    assert repo.retention.archives(store, DEFAULT_TENANT, 3.0) == Step(0, 0)
-    assert repo.retention.archives(store, DEFAULT_TENANT, 1.0) == Step(2, 1)
-    assert repo.retention.archives(store, DEFAULT_TENANT, 1.0) == Step(0, 0)
+    assert repo.retention.archives(DEFAULT_TENANT, 3.0, 10) == Step(0, 0)
+    assert repo.retention.archives("another", 1.0, 10) == Step(0, 0)
+    assert repo.expansions.remove_spent(store) == 0
+    assert repo.retention.archives(DEFAULT_TENANT, 1.0, 10) == Step(2, 2)
+    assert repo.retention.archives(DEFAULT_TENANT, 1.0, 10) == Step(0, 0)
+    assert repo.expansions.remove_spent(store) == 2
+    assert repo.retention.archives(DEFAULT_TENANT, 1.0, 10) == Step(0, 0)
 
-    assert str(waiting.archive_key) not in store.deleted
+    assert set(store.deleted) == {kept.archive_key, other.archive_key}
     with repo.database.read() as connection:
         keys = connection.execute(select(JobRow.archive_key)).scalars().all()
     assert [key for key in keys if key] == [waiting.archive_key]
-    assert repo.retention.removed()[Kind.ARCHIVES] == 1
+    assert repo.retention.removed()[Kind.ARCHIVES] == 2
+
+
+def test_a_retry_that_is_being_committed_keeps_its_archive(repo: Repository) -> None:
+    job = submit_archive(repo)
+    for _ in range(3):
+        assert repo.expansions.claim("dying", 12)
+        repo.database.clock_offset += 13.0
+        repo.repairs.expired_expansions()
+    repo.database.clock_offset += 2 * DAY
+
+    with ThreadPoolExecutor(1) as pool:
+        with repo.database.write() as connection:
+            at = repo.database.time(connection)
+            transitions.begin_retry(connection, at, DEFAULT_TENANT, job.id)
+            step = pool.submit(repo.retention.archives, DEFAULT_TENANT, 1.0, 10)
+            if not repo.database.is_sqlite:  # which has one writer at a time
+                step.result()
+        assert step.result() == Step(0, 0)
+
+    assert repo.expansions.remove_spent(Store()) == 0
+    assert repo.jobs.get(DEFAULT_TENANT, job.id).archive_key == job.archive_key

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
@@ -182,23 +184,42 @@ def test_an_archive_that_was_given_up_before_its_first_film_is_begun_again(
     assert repo.jobs.get(DEFAULT_TENANT, job.id).status is JobStatus.FAILED
 
 
-def test_an_archive_that_is_gone_is_not_expanded_further(repo: Repository) -> None:
-    job = submit_archive(repo)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"manifest": ("t/uploads/manifest", 9)},
+        {"archive_key": None, "prefix": "ward/", "manifest": ("t/uploads/manifest", 9)},
+    ],
+)
+def test_an_archive_or_manifest_that_goes_is_not_expanded_further(
+    repo: Repository, fields: dict[str, Any]
+) -> None:
+    job = submit_archive(repo, **fields)
     give_up(repo)
     repo.database.clock_offset += 30 * 86_400.0
 
     class Store:
-        def exists(self, key: str) -> bool:
-            return True
-
         def delete(self, key: str) -> None:
             pass
 
-    assert repo.retention.archives(Store(), DEFAULT_TENANT, 7).removed == 1
-
+    assert repo.retention.archives(DEFAULT_TENANT, 7, 10).removed == 1
+    with pytest.raises(NothingToRetry):
+        repo.control.retry(DEFAULT_TENANT, job.id)
+    assert repo.expansions.remove_spent(Store()) == 1
     with pytest.raises(NothingToRetry):
         repo.control.retry(DEFAULT_TENANT, job.id)
     assert repo.jobs.get(DEFAULT_TENANT, job.id).error_code == "attempts_exhausted"
+
+
+def test_a_folder_that_was_given_up_is_there_as_long_as_its_job(repo: Repository) -> None:
+    job = submit_archive(repo, archive_key=None, prefix="ward/")
+    give_up(repo)
+    repo.database.clock_offset += 30 * 86_400.0
+
+    assert repo.retention.archives(DEFAULT_TENANT, 7, 10).removed == 0
+
+    assert repo.control.retry(DEFAULT_TENANT, job.id).job.status is JobStatus.EXPANDING
 
 
 def test_a_retry_that_expands_further_can_be_cancelled(repo: Repository) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
-from lungline.domain import DEFAULT_TENANT, ItemStatus
+from lungline.domain import DEFAULT_TENANT, ItemStatus, JobStatus
+from lungline.errors import NothingToRetry
 from lungline.retention import RetentionRules, retention_of
 from storage.claims import Outcome
+from storage.objects.local import LocalStore
 from storage.retention import Kind
-from tests.factories import films
+from tests.factories import archives, films
 from tests.factories.work import make_settings
 from workers.analyze import read_batch
 from workers.retention import retain
@@ -74,6 +78,28 @@ def _fail(parts):
     (item,) = batch.items
     outcome = Outcome(item.id, None, ("internal_error", "It broke."))
     parts.repository.claims.finish(batch.lease_id, [outcome])
+
+
+def test_an_archive_that_is_going_is_not_expanded_further(make, monkeypatch):
+    parts, desk = make(retain_uploads_days=1.0, max_attempts=1)
+    job = desk.submit_archive(archives.zip_of_films(1))
+    assert parts.repository.expansions.claim("dying", 1.0)
+    parts.repository.database.clock_offset += 2 * DAY
+    parts.repository.repairs.expired_expansions(1)
+    assert desk.job(job).error_code == "attempts_exhausted"
+    remove = LocalStore.delete
+
+    def retry_and_remove(store, key):
+        with suppress(NothingToRetry):
+            desk.repository.control.retry(DEFAULT_TENANT, job.id)
+        remove(store, key)
+
+    monkeypatch.setattr(LocalStore, "delete", retry_and_remove)
+    parts.repository.database.clock_offset += 2 * DAY
+    sweep(parts)
+
+    assert not desk.store.exists(job.archive_key)
+    assert desk.job(job).status is JobStatus.FAILED
 
 
 def test_the_rules_of_a_tenant(tmp_path):
