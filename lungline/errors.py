@@ -515,7 +515,7 @@ class BrokerUnavailable(PartUnavailable):
 
 
 class StorageFull(PartUnavailable):
-    """The disk of the object store, or of the database, is nearly full."""
+    """The disk of the object store, of the database or of the spool is nearly full."""
 
     code = "storage_full"
     title = "There is no room for more"

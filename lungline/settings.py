@@ -244,8 +244,8 @@ class Settings(BaseSettings):
     min_free_bytes: int = Field(
         1024 * MIB,
         ge=0,
-        description="Intake stops when less is free on the disk of the local store or of SQLite; "
-        "0: it never does.",
+        description="Intake stops when less is free on the disk of the local store or of SQLite, "
+        "and forms on that of the spool; 0: they never do.",
     )
     max_store_bytes: int | None = Field(
         None,

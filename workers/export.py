@@ -25,15 +25,12 @@ from storage.results.accounted import accounted
 from storage.results.picture_files import PICTURE_OF, PICTURE_SIDE, picture_files
 from storage.results.pictures import Pictures
 from storage.results.tables import labels_of, table_pieces
-from storage.space import Space
+from storage.space import LOOK_BYTES, Space
 from workers.lease import Lease, LeaseLost
 from workers.parts import Parts
 from workers.progress import Progress
 
 log = get_logger(__name__)
-
-CHECK_BYTES = 64 * 1024 * 1024
-"""The room on the disk is looked at this often."""
 
 
 class _Counted:
@@ -175,7 +172,7 @@ def _while_there_is_room(space: Space, pieces: Iterator[bytes]) -> Iterator[byte
     written = 0
     for piece in pieces:
         written += len(piece)
-        if written >= CHECK_BYTES:
+        if written >= LOOK_BYTES:
             space.check(written)
             written = 0
         yield piece

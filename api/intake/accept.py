@@ -24,7 +24,7 @@ from api.intake.parameters import (
     check_single,
     read_parameters,
 )
-from api.intake.spool import Spool
+from api.intake.spool import IN_MEMORY, Spool
 from api.parts import Parts
 from lungline.archives import HEAD_BYTES
 from lungline.domain import Priority, UploadStatus, new_id
@@ -73,16 +73,19 @@ class Acceptance:
         self._tenant = tenant
         self._key = idempotency_key
 
-    def check_room(self, size: int) -> None:
+    def check_room(self, size: int, *, spooled: bool) -> None:
         """Refuse, before anything of the body is read, what could not be kept.
 
         Args:
             size: Bytes of the body; 0 where the client does not say.
+            spooled: Whether it passes through the spool, as forms do.
 
         Raises:
             QuotaExceeded: The tenant has as much as it may.
             StorageFull: A disk is nearly full.
         """
+        if spooled and size > IN_MEMORY:
+            self._parts.space.check_disks(size, spooled=True)
         jobs = self._parts.repository.jobs
         if self._key is not None and jobs.by_idempotency_key(self._tenant, self._key) is not None:
             return  # it is a repetition, which keeps nothing
@@ -105,7 +108,8 @@ class Acceptance:
                     4096, self._settings.max_metadata_bytes, self._settings.max_film_metadata_bytes
                 ),
             )
-            form = FormReader(spool, limits).read(stream, content_type)
+            watched = self._parts.space.watch(stream, spooled=True)
+            form = FormReader(spool, limits).read(watched, content_type)
             manifest = Manifest.spooled(spool, form.manifest) if form.manifest else None
             elsewhere = take_origin(form.fields)
             parameters = read_parameters(form.fields, self._settings, self._parts.bundles)
@@ -232,7 +236,8 @@ class Acceptance:
         def store(kept: list[str]) -> _Origin:
             key = f"{self._tenant}/uploads/{new_id()}"
             kept.append(key)
-            stored = self._parts.store.put_stream(key, stream, self._settings.max_body_bytes)
+            watched = self._parts.space.watch(stream)
+            stored = self._parts.store.put_stream(key, watched, self._settings.max_body_bytes)
             contents = [("", stored.sha256), *_content(manifest)]
             where = {"archive_key": key, "archive_size": stored.size}
             return _Origin(request_hash or parameters.request_hash(contents), where)
@@ -349,7 +354,8 @@ class Acceptance:
         check_beginning(manifest)
         key = f"{self._tenant}/uploads/{new_id()}"
         kept.append(key)
-        self._parts.store.put_stream(key, manifest.open(), self._settings.max_body_bytes)
+        watched = self._parts.space.watch(manifest.open())
+        self._parts.store.put_stream(key, watched, self._settings.max_body_bytes)
         return key, manifest.size
 
     @contextmanager

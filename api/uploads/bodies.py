@@ -12,6 +12,7 @@ from api.intake.body import CHUNK, Body
 from lungline.domain import UploadStatus
 from lungline.errors import InvalidParameter, LunglineError, TooLarge, UploadClosed, WrongSize
 from storage.objects import ObjectStore, Part
+from storage.space import Space
 from storage.uploads import Upload
 
 _MD5_BYTES = 16
@@ -38,7 +39,9 @@ class _Exactly:
         return data
 
 
-def take_part(store: ObjectStore, upload: Upload, number: int, request: Request) -> Part:
+def take_part(
+    store: ObjectStore, space: Space, upload: Upload, number: int, request: Request
+) -> Part:
     """Store a part that is the body of a request.
 
     Raises:
@@ -47,16 +50,17 @@ def take_part(store: ObjectStore, upload: Upload, number: int, request: Request)
         TooLarge: The body is larger than the part.
         WrongSize: It is smaller.
         ChecksumMismatch: It does not hash to what `Content-MD5` says.
+        StorageFull: There is no room for more of it.
     """
     check_open(upload)
     if not 1 <= number <= upload.whole.count:
         raise InvalidParameter(f"The upload's parts are numbered from 1 to {upload.whole.count}.")
     md5 = _content_md5(request.headers.get("Content-MD5"))
-    with _Receiving(request, upload.whole.size_of(number)) as stream:
+    with _Receiving(request, upload.whole.size_of(number), space) as stream:
         return store.parts.put(upload.whole, number, stream, md5)
 
 
-def take_whole(store: ObjectStore, upload: Upload, request: Request) -> None:
+def take_whole(store: ObjectStore, space: Space, upload: Upload, request: Request) -> None:
     """Store a body that is the whole archive, part by part.
 
     What has arrived when it breaks off stays, so that the rest can be sent in parts.
@@ -65,9 +69,10 @@ def take_whole(store: ObjectStore, upload: Upload, request: Request) -> None:
         UploadClosed: The upload takes no parts any more.
         TooLarge: The body is larger than the archive.
         WrongSize: It is smaller.
+        StorageFull: There is no room for more of it.
     """
     check_open(upload)
-    with _Receiving(request, upload.size) as stream:
+    with _Receiving(request, upload.size, space) as stream:
         for number in range(1, upload.whole.count + 1):
             store.parts.put(upload.whole, number, stream)
 
@@ -85,13 +90,14 @@ def check_open(upload: Upload) -> None:
 class _Receiving:
     """A request's body of `size` bytes, drained when it is refused in the middle of sending."""
 
-    def __init__(self, request: Request, size: int) -> None:
+    def __init__(self, request: Request, size: int, space: Space) -> None:
         declared = request.content_length
         self._body = Body(
             cast(BinaryIO, request.stream), declared, max(size, declared or 0) + CHUNK
         )
         self._size = size
         self._declared = declared
+        self._space = space
 
     def __enter__(self) -> BinaryIO:
         try:
@@ -104,7 +110,7 @@ class _Receiving:
         except LunglineError:
             self._body.discard()
             raise
-        return cast(BinaryIO, _Exactly(self._body, self._size))
+        return self._space.watch(cast(BinaryIO, _Exactly(self._body, self._size)))
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, LunglineError):

@@ -137,11 +137,14 @@ def add_model() -> Answer:
     here = parts()
     most = here.settings.max_bundle_bytes
     body, stream = open_body(request, most + _ZIP_ROOM)
-    here.space.check(2 * (request.content_length or 0))
+    announced = request.content_length or 0
+    here.space.check(2 * announced)
+    here.space.check_disks(announced, spooled=True)
     with stream, TemporaryFile(dir=here.settings.spool_dir) as file:
         try:
-            copied(stream, file)
+            copied(here.space.watch(cast(BinaryIO, stream), spooled=True), file)
             bundle = BundleZip(cast(BinaryIO, file), most)
+            here.space.check(bundle.size)
         except LunglineError:
             body.discard()
             raise

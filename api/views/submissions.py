@@ -137,7 +137,7 @@ def _accept(body: Body, stream: io.BufferedReader) -> Created:
     # Down is better told before two gigabytes were sent than after.
     parts().database.check()
     acceptance = Acceptance(parts(), tenant(), key)
-    acceptance.check_room(request.content_length or 0)
+    acceptance.check_room(request.content_length or 0, spooled=kind is Kind.MULTIPART)
     if kind is None:
         return acceptance.elsewhere(read_document(stream, parts().settings.max_metadata_bytes))
     if kind is not Kind.MULTIPART:

@@ -173,7 +173,7 @@ def put_part(upload_id: str, number: int) -> tuple[str, int, dict[str, str]]:
     parts().links.check(path, request.args)
     upload = parts().repository.uploads.known(upload_id)
     parts().space.check(request.content_length or 0)
-    part = take_part(parts().store, upload, number, request)
+    part = take_part(parts().store, parts().space, upload, number, request)
     return "", 204, {"ETag": f'"{part.etag}"'}
 
 
@@ -203,7 +203,7 @@ def put_upload_content(upload_id: str) -> Answer:
     """
     upload = _get(upload_id)
     parts().space.check(upload.size)
-    take_whole(parts().store, upload, request)
+    take_whole(parts().store, parts().space, upload, request)
     return _completed(upload_id)
 
 

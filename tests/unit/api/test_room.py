@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydicom import uid
 
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings
+from storage import space
 from storage.intake import FilmIntake, PreparedFilm
 from storage.quotas import Quotas
 from tests.factories import archives, films
-from tests.factories.services import form, service
+from tests.factories.services import BOUNDARY, Service, form, multipart, service
+from tests.factories.uploads import begin
 
 FILM = films.jpeg(1)
 MORE_THAN_ANY_DISK = 1 << 60
@@ -188,3 +194,156 @@ def test_a_disk_that_is_nearly_full_takes_nothing_more(tmp_path: Path) -> None:
         ready = api.client.get("/readyz")
         assert (ready.status_code, ready.get_json()["parts"]["space"]) == (503, "down")
         assert api.client.get("/v1/jobs").status_code == 200
+
+
+MIB = 1024 * 1024
+LEAST, ROOM, SENT = 10 * MIB, 3 * MIB, 9 * MIB
+ARCHIVE = b"PK\x03\x04" + bytes(SENT - 4)
+
+
+class Disk:
+    """A disk that has `ROOM` beyond what must stay free, as far as the service can see."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder, self.most = folder / "data" / "objects", 0
+        self.spool, self.spool_free = folder, 1 << 50
+        self.beside = 0  # bytes of others
+        monkeypatch.setattr(shutil, "disk_usage", self.usage)
+        monkeypatch.setattr(space, "LOOK_BYTES", MIB)
+
+    def usage(self, path: Path) -> Any:
+        if path == self.spool:
+            return shutil._ntuple_diskusage(1 << 50, 0, self.spool_free)  # type: ignore[attr-defined]
+        self.most = max(self.most, self.used())
+        return shutil._ntuple_diskusage(1 << 50, 0, LEAST + ROOM - self.used() - self.beside)  # type: ignore[attr-defined]
+
+    def used(self) -> int:
+        """Bytes on the disk, of files that are not written yet too."""
+        return sum(path.stat().st_blocks * 512 for path in self.folder.rglob("*"))
+
+
+@pytest.fixture
+def disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(tmp_path, monkeypatch)
+
+
+def chunked(data: bytes, content_type: str, **headers: str) -> dict[str, Any]:
+    """A request whose body has no length, as gunicorn hands it on."""
+    environ = {
+        "wsgi.input": io.BytesIO(data),
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+        "CONTENT_TYPE": content_type,
+    }
+    return {"environ_overrides": environ, "headers": headers}
+
+
+def send_archive(api: Service, **headers: str) -> Any:
+    return api.client.post("/v1/jobs", **chunked(ARCHIVE, "application/zip", **headers))
+
+
+def send_form(api: Service) -> Any:
+    body = multipart(("films", "a.zip", ARCHIVE))
+    return api.client.post("/v1/jobs", **chunked(body, f"multipart/form-data; boundary={BOUNDARY}"))
+
+
+def send_manifest(api: Service) -> Any:
+    manifest = b'{"name": "a.jpg", "external_id": "1"}\n' * (SENT // 37)
+    body = multipart(
+        ("manifest", "m.ndjson", manifest), ("films", "a.zip", archives.zip_of_films(1))
+    )
+    return api.client.post("/v1/jobs", **chunked(body, f"multipart/form-data; boundary={BOUNDARY}"))
+
+
+@pytest.mark.parametrize("send", [send_archive, send_form, send_manifest])
+def test_a_body_of_unknown_length_ends_before_the_disk_is_full(
+    tmp_path: Path, disk: Disk, send: Callable[[Service], Any]
+) -> None:
+    with service(tmp_path, min_free_bytes=LEAST) as api:
+        answer = send(api)
+
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "storage_full")
+        assert disk.most <= ROOM + 2 * MIB
+        assert list(api.parts.store.keys("")) == []
+        assert disk.used() < MIB
+        assert api.client.get("/v1/jobs").get_json()["items"] == []
+
+
+def test_a_repetition_is_not_written_beyond_the_room(tmp_path: Path, disk: Disk) -> None:
+    with service(tmp_path, min_free_bytes=LEAST) as api:
+        key = {"Idempotency-Key": "k"}
+        data, kind = archives.zip_of_films(1), "application/zip"
+        first = api.client.post("/v1/jobs", data=data, content_type=kind, headers=key)
+        assert first.status_code == 202
+        before = list(api.parts.store.keys(""))
+
+        answer = send_archive(api, **key)
+
+        assert answer.get_json()["code"] == "storage_full"
+        assert disk.most <= ROOM + 2 * MIB
+        assert list(api.parts.store.keys("")) == before
+
+
+class Meanwhile(io.RawIOBase):
+    """A body during whose coming something happens."""
+
+    def __init__(self, data: bytes, happens: Callable[[], None]) -> None:
+        self._data, self._happens = io.BytesIO(data), happens
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        self._happens()
+        return self._data.readinto(buffer)
+
+
+@pytest.mark.parametrize("place", ["content", "part"])
+def test_an_upload_ends_where_others_took_the_room(tmp_path: Path, disk: Disk, place: str) -> None:
+    data = ARCHIVE[: 2 * MIB]
+    with service(tmp_path, min_free_bytes=LEAST, upload_part_bytes=5 * MIB) as api:
+        disk.spool_free = 0  # which it does not need
+        upload = begin(api.client, data)
+        content = f"{upload['links']['self']}/content"
+        where = {"part": upload["part_links"]["items"][0]["url"], "content": content}
+        body = Meanwhile(data, lambda: setattr(disk, "beside", ROOM))
+        sent = {"wsgi.input": body, "CONTENT_LENGTH": str(len(data))}
+
+        answer = api.client.put(where[place], environ_overrides=sent)
+
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "storage_full")
+        assert api.client.get(upload["links"]["self"]).get_json()["parts"] == []
+        disk.beside = 0
+        assert api.client.put(content, data=data).get_json()["status"] == "complete"
+
+
+def test_a_large_form_needs_room_in_the_spool(tmp_path: Path, disk: Disk) -> None:
+    def fill() -> None:
+        disk.spool_free = 0
+
+    body, kind = multipart(("films", "a.jpg", FILM)), f"multipart/form-data; boundary={BOUNDARY}"
+    large = multipart(*[("films", "a.jpg", FILM + bytes(MIB)) for _ in range(9)])
+    with service(tmp_path, min_free_bytes=LEAST) as api:
+        sent = chunked(large, kind)
+        sent["environ_overrides"]["wsgi.input"] = Meanwhile(large, fill)
+        answer = api.client.post("/v1/jobs", **sent)
+
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "storage_full")
+        assert "spool" in answer.get_json()["detail"]
+        # What is announced is refused at once; what fits into memory is taken, and what is no form.
+        announced = io.BytesIO(large)
+        sent = {"wsgi.input": announced, "CONTENT_LENGTH": str(len(large)), "CONTENT_TYPE": kind}
+        answer = api.client.post("/v1/jobs", environ_overrides=sent)
+        assert answer.get_json()["code"] == "storage_full"
+        small = api.client.post("/v1/jobs", data=body, content_type=kind)
+        raw = api.client.post("/v1/jobs", data=FILM, content_type="image/jpeg")
+        assert (small.status_code, raw.status_code) == (202, 202)
+        assert len(api.client.get("/v1/jobs").get_json()["items"]) == 2
+
+
+def test_a_bundle_needs_room_in_the_spool(tmp_path: Path, disk: Disk) -> None:
+    with service(tmp_path, min_free_bytes=LEAST) as api:
+        disk.spool_free = 0
+        answer = api.client.post("/v1/models", **chunked(ARCHIVE, "application/zip"))
+
+    assert answer.get_json()["code"] == "storage_full"
