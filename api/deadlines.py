@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 HEAD_SECONDS = 20.0
@@ -26,18 +25,13 @@ class Deadlines:
         """Begin without any."""
         self._ends: dict[socket.socket, float] = {}
 
-    @contextmanager
-    def within(self, connection: socket.socket, seconds: float) -> Iterator[None]:
+    def set(self, connection: socket.socket, seconds: float) -> None:
         """Cut a connection off that is still read from after `seconds`."""
         self._ends[connection] = time.monotonic() + seconds
-        try:
-            yield
-        finally:
-            self.lift(connection)
 
-    def lift(self, connection: socket.socket) -> None:
-        """Forget a connection: what was read from it has come."""
-        self._ends.pop(connection, None)
+    def lift(self, connection: socket.socket) -> bool:
+        """Forget a connection: what was read from it has come. False: it has been cut off."""
+        return self._ends.pop(connection, None) is not None
 
     def cut_off_late(self) -> None:
         """End what late clients send, for whoever reads it; an answer still reaches them."""
@@ -71,10 +65,21 @@ class TimedInput(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Fill `buffer`; what comes too late ends it, like a connection that has ended."""
+        """Fill `buffer`.
+
+        Raises:
+            TimeoutError: It came too late.
+        """
         size = len(buffer)
-        with DEADLINES.within(self._connection, self._idle + size / LEAST_RATE):
+        DEADLINES.set(self._connection, self._idle + size / LEAST_RATE)
+        try:
             data = self._body.read(size)
+        finally:
+            in_time = DEADLINES.lift(self._connection)
+        if not in_time:
+            # To gunicorn, which would take what still comes for the next request.
+            self._body.failed = True  # type: ignore[attr-defined]
+            raise TimeoutError("The body came too slowly.")
         buffer[: len(data)] = data
         return len(data)
 

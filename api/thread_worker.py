@@ -24,8 +24,11 @@ class TimedThreadWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn is unty
 
     def handle(self, conn: TConn) -> Any:
         """Read a request and answer it, on one of the threads."""
-        with DEADLINES.within(conn.sock, self._head_seconds):
+        DEADLINES.set(conn.sock, self._head_seconds)
+        try:
             return super().handle(conn)
+        finally:
+            DEADLINES.lift(conn.sock)
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
         """Answer a request whose headers have come."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Connection, TextClause, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, TextClause, case, func, or_, select, update
 
 from lungline.domain import Priority, new_id
 from storage import entries as entry_rows
@@ -112,13 +112,20 @@ class Expansions:
         with a thousand of them, or of entries that are no films, holds up its own.
         """
         lease_id = new_id()
+        # A turn in what is to come was taken before the clock was set back.
+        late = TenantRow.expanded_at > self._database.now()
         waiting = (
             select(JobRow.id, JobRow.tenant, JobRow.priority)
             .join(TenantRow, TenantRow.id == JobRow.tenant)
             .where(*self._claimable())
             # Of a tenant's those of which least films wait, or one large archive would go before
             # all others.
-            .order_by(scheduling.IN_TURN, TenantRow.expanded_at, JobRow.queued, JobRow.id)
+            .order_by(
+                scheduling.IN_TURN,
+                case((late, 0.0), else_=TenantRow.expanded_at),
+                JobRow.queued,
+                JobRow.id,
+            )
             .limit(1)
             .with_for_update(of=JobRow, skip_locked=True)
         )

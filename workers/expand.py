@@ -18,6 +18,7 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
+from storage.sources import SourceUnavailable
 from workers.archive import ArchiveError, RangeReader
 from workers.lease import Lease, LeaseLost
 from workers.manifests import ManifestGone, settle, take_over
@@ -32,7 +33,7 @@ TURN_SECONDS = 30.0
 """An archive is handed back after this long, so that a small one need not wait for a large one."""
 _QUICK_SECONDS = 1.0
 _ASIDE_SWEEPS = 5
-"""How long others go before an archive that alone cannot be read, in intervals of the sweep."""
+"""How long others go before an archive or folder that cannot be read, in intervals of the sweep."""
 _LONGEST_TURN_SECONDS = 3600.0
 """A packed tar is unpacked anew up to where it was left; its turns grow with what that takes."""
 
@@ -72,14 +73,12 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         # Its row stays: who finds the archive again can put it back.
         gone = ("archive_unreadable", "The uploaded archive is gone.")
         _finish(parts, expansion, gone, keep=True)
+    except SourceUnavailable as error:
+        _hand_back(parts, expansion, _ASIDE_SWEEPS * parts.settings.sweep_interval_seconds)
+        parts.backoff.without(error)
     except PartUnavailable as error:
-        if _alone(parts, error):
-            aside = _ASIDE_SWEEPS * parts.settings.sweep_interval_seconds
-            _hand_back(parts, expansion, aside)
-            parts.backoff.without(error)
-        else:
-            _hand_back(parts, expansion)
-            parts.backoff.after(error)
+        _hand_back(parts, expansion)
+        parts.backoff.after(error)
     except SystemExit:
         # The parent makes this process end on shutdown; otherwise an attempt is counted when the
         # lease expires.
@@ -88,28 +87,22 @@ def _work(parts: Parts, expansion: Expansion) -> None:
         raise
 
 
-def _alone(parts: Parts, error: PartUnavailable) -> bool:
-    """Whether the store is well, and only this archive or folder cannot be read."""
-    if not isinstance(error, StoreUnavailable):
-        return False
-    try:
-        parts.store.check()
-    except StoreUnavailable:
-        return False
-    return True
-
-
 def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress) -> None:
-    def read_range(start: int, length: int) -> bytes:
+    def read(key: str, start: int, length: int) -> bytes:
         if lease.lost:
             raise LeaseLost
-        data = parts.store.get_range(expansion.archive_key or "", start, length)
+        try:
+            data = parts.store.get_range(key, start, length)
+        except StoreUnavailable as error:
+            progress.made()
+            parts.store.check()
+            raise SourceUnavailable(error.message) from error
         progress.made()
         return data
 
     parts.space.check()
     turn_ends = time.monotonic() + TURN_SECONDS
-    for committed in take_over(parts, expansion, lambda: not lease.lost):
+    for committed in take_over(parts, expansion, read):
         _check(committed)
         progress.made()
         if parts.stopping() or time.monotonic() > turn_ends:
@@ -117,7 +110,7 @@ def _expand(parts: Parts, expansion: Expansion, lease: Lease, progress: Progress
             return
     error = None
     try:
-        ended = _take_films(parts, expansion, read_range, progress)
+        ended = _take_films(parts, expansion, partial(read, expansion.archive_key or ""), progress)
     except (ArchiveError, StorageQuotaReached) as fault:
         ended, error = True, (fault.code, fault.message)
     if not ended:

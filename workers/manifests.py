@@ -7,6 +7,7 @@ table, and each slice of films takes its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 
 from lungline.errors import ObjectNotFound
@@ -27,13 +28,15 @@ class ManifestGone(ArchiveError):
         super().__init__("manifest_unreadable", "The uploaded manifest is gone.")
 
 
-def take_over(parts: Parts, expansion: Expansion, goes_on: Callable[[], bool]) -> Iterator[bool]:
+def take_over(
+    parts: Parts, expansion: Expansion, read: Callable[[str, int, int], bytes]
+) -> Iterator[bool]:
     """Take over what is left of the manifest, and yield after each piece whether it was committed.
 
     Args:
         parts: Of this process.
         expansion: Whose manifest; it may have none.
-        goes_on: Asked before each read; False: the lease is lost.
+        read: Reads a range of an object; what it raises passes through.
 
     Raises:
         ArchiveError: `manifest_unreadable`, `too_many_entries`.
@@ -42,13 +45,10 @@ def take_over(parts: Parts, expansion: Expansion, goes_on: Callable[[], bool]) -
     if key is None or expansion.manifest_offset >= size:
         return
 
-    def read_range(start: int, length: int) -> bytes:
-        return parts.store.get_range(key, start, length) if goes_on() else b""
-
     expansions = parts.repository.expansions
     try:
         lines = read_lines(
-            read_range,
+            partial(read, key),
             size,
             parts.settings.max_film_metadata_bytes,
             expansion.manifest_offset,
@@ -56,10 +56,7 @@ def take_over(parts: Parts, expansion: Expansion, goes_on: Callable[[], bool]) -
         )
         while some := list(islice(lines, LINES)):
             _check_count(some, parts.settings.max_archive_entries)
-            committed = goes_on() and expansions.commit_manifest(
-                expansion.lease_id, expansion.job_id, some
-            )
-            yield committed
+            yield expansions.commit_manifest(expansion.lease_id, expansion.job_id, some)
     except ManifestUnreadable as error:
         raise ArchiveError("manifest_unreadable", str(error)) from None
     except ObjectNotFound:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import quote, unquote
 
 from botocore.exceptions import ClientError
 
-from lungline.errors import FilmRejected, ObjectNotFound
+from lungline.errors import FilmRejected, ObjectNotFound, StoreUnavailable
 from lungline.settings import Settings
 from storage.objects.client import ClientOfProcess, error_code, store_errors
-from storage.sources.base import Found, SourceUnreadable, missing, refused, too_large
+from storage.sources.base import (
+    Found,
+    SourceUnavailable,
+    SourceUnreadable,
+    missing,
+    refused,
+    too_large,
+)
 
 KEYS = 1_000
 """Keys of one answer, as many as S3 gives."""
@@ -59,7 +66,7 @@ class BucketSource:
         ):
             raise FilmRejected("unsafe_name", "The name leads out of the folder, or is none.")
         try:
-            with store_errors():
+            with _errors():
                 answer = self._get(key)
                 with closing(answer["Body"]) as body:  # as in `storage.objects.s3`
                     if answer["ContentLength"] > most:
@@ -80,7 +87,7 @@ class BucketSource:
         where = {"Bucket": self._bucket, "Prefix": self._prefix, "MaxKeys": KEYS}
         if last is not None:
             where["StartAfter"] = last
-        with store_errors():
+        with _errors():
             try:
                 return self._client.get().list_objects_v2(**where)
             except ClientError as error:
@@ -90,3 +97,12 @@ class BucketSource:
                 if code in _NO_BUCKET:
                     raise SourceUnreadable("There is no such bucket.") from None
                 raise
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        with store_errors():
+            yield
+    except StoreUnavailable as error:
+        raise SourceUnavailable(error.message) from error

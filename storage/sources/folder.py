@@ -11,8 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from lungline.errors import FilmRejected, StoreUnavailable
-from storage.sources.base import Found, SourceUnreadable, missing, refused, too_large
+from lungline.errors import FilmRejected
+from storage.sources.base import (
+    Found,
+    SourceUnavailable,
+    SourceUnreadable,
+    missing,
+    refused,
+    too_large,
+)
 
 NAMES = 20_000
 """Names of one folder that are held; a larger one is looked through again for the next ones."""
@@ -154,6 +161,6 @@ def _special() -> FilmRejected:
     return FilmRejected("special_entry", "It is a link, a device or a folder, not a plain file.")
 
 
-def _failed(error: OSError) -> StoreUnavailable:
+def _failed(error: OSError) -> SourceUnavailable:
     reason = os.strerror(error.errno) if error.errno else "an unknown error"
-    return StoreUnavailable(f"A folder of films cannot be read now: {reason}.")
+    return SourceUnavailable(f"A folder of films cannot be read now: {reason}.")

@@ -230,3 +230,12 @@ def test_a_tenth_of_the_expanders_turns_is_for_bulk(repo: Repository) -> None:
     submit_archive(repo, "archive", priority=Priority.BULK)
 
     assert Counter(expands(repo, 40)) == {"ward": 36, "archive": 4}
+
+
+def test_a_clock_set_back_gives_no_tenant_all_turns_of_the_expanders(repo: Repository) -> None:
+    for tenant in ("a", "b"):
+        submit_archive(repo, tenant)
+    expands(repo, 2)
+    repo.database.clock_offset -= 3600.0
+
+    assert Counter(expands(repo, 6)) == {"a": 3, "b": 3}

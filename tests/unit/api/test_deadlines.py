@@ -26,10 +26,12 @@ def test_who_is_late_is_read_to_the_end_of_what_came(
     ours, theirs = pair
     theirs.sendall(b"GE")
     late = Deadlines()
-    with ThreadPoolExecutor(1) as thread, late.within(ours, -1):
+    late.set(ours, -1)
+    with ThreadPoolExecutor(1) as thread:
         read = thread.submit(lambda: (ours.recv(2), ours.recv(2)))
         late.cut_off_late()
         assert read.result(30) == (b"GE", b"")
+    assert not late.lift(ours)
     ours.sendall(b"408")
     assert theirs.recv(3) == b"408"
 
@@ -37,11 +39,11 @@ def test_who_is_late_is_read_to_the_end_of_what_came(
 def test_who_is_in_time_is_not_cut_off(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
     punctual = Deadlines()
-    with punctual.within(ours, 60):
-        punctual.cut_off_late()
-    with punctual.within(ours, -1):
-        punctual.lift(ours)
-        punctual.cut_off_late()
+    punctual.set(ours, 60)
+    punctual.cut_off_late()
+    assert punctual.lift(ours)
+    punctual.set(ours, -1)
+    assert punctual.lift(ours)
     punctual.cut_off_late()
     theirs.sendall(b"more")
     assert ours.recv(4) == b"more"
@@ -52,8 +54,8 @@ def test_a_client_that_has_gone_disturbs_nothing() -> None:
     ours, theirs = socket.socketpair()
     theirs.close()
     ours.close()
-    with gone.within(ours, -1):
-        gone.cut_off_late()
+    gone.set(ours, -1)
+    gone.cut_off_late()
 
 
 def test_each_read_of_a_body_has_a_deadline(
@@ -66,10 +68,15 @@ def test_each_read_of_a_body_has_a_deadline(
     class Dripping(io.BytesIO):
         """Waits for bytes as gunicorn does: until there are as many as asked for."""
 
+        failed = False
+
         def read(self, size: int | None = -1) -> bytes:
             DEADLINES.cut_off_late()
             return ours.recv(size or 0, socket.MSG_WAITALL)
 
+    dripping = Dripping()
     with ThreadPoolExecutor(1) as thread:
-        body = TimedInput(Dripping(), ours, -1)
-        assert thread.submit(body.read, 100).result(30) == b"key="
+        read = thread.submit(TimedInput(dripping, ours, -1).read, 100)
+        with pytest.raises(TimeoutError):
+            read.result(30)
+    assert dripping.failed, "so that gunicorn takes nothing for the next request"
