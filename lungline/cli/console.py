@@ -12,7 +12,7 @@ WIDTH_OF_FILES = 120
 
 def output() -> Console:
     """The console of what was asked for; wide enough for a table when it goes into a file."""
-    console = Console(highlight=False)
+    console = _console()
     if not console.is_terminal:
         console.width = WIDTH_OF_FILES
     return console
@@ -20,7 +20,12 @@ def output() -> Console:
 
 def messages() -> Console:
     """The console of progress, notes and errors."""
-    return Console(stderr=True, highlight=False)
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """Prints texts as they are: what looks like markup or an emoji may be an id or a name."""
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
 
 
 def tell(text: str, style: str = "") -> None:

@@ -39,7 +39,7 @@ def entries(
     with connect(url) as client:
         for entry in client.entries(job_id, outcome=outcome):
             text = json.dumps(entry) if as_json else _line(entry)
-            output().print(text, soft_wrap=True, markup=False)
+            output().print(text, soft_wrap=True)
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -50,4 +50,4 @@ def jobs(
         for job in islice(found, limit):
             words = f"{job.id}  {describe(job)}" + (f"  ({job.name})" if job.name else "")
             text = json.dumps(job.wire) if as_json else words
-            output().print(text, soft_wrap=True, markup=False)
+            output().print(text, soft_wrap=True)

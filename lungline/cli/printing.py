@@ -23,7 +23,7 @@ def print_job(job: Job, as_json: bool) -> None:
 
 def print_words(text: str) -> None:
     """Print a line as it is, however long."""
-    output().print(text, soft_wrap=True, markup=False)
+    output().print(text, soft_wrap=True)
 
 
 def json_line(value: Any) -> str:

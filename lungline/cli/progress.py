@@ -32,7 +32,9 @@ def sending(what: str, total: int) -> Iterator[Sent]:
     if not console.is_terminal:
         yield _SendingLines(what, total).sent
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    # Columns do not follow their console: the name of an archive is no markup here either.
+    name = TextColumn("{task.description}", markup=False)
+    columns = (SpinnerColumn(), name, BarColumn())
     speed = (DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, *speed, console=console, transient=True) as progress:
         task = progress.add_task(f"Sending {what}", total=total)

@@ -149,7 +149,7 @@ def submit(
                 jobs = list(submit_all(client, inputs, options, manifest))
         ended = [_follow(client, job) if watch else job for job in jobs]
     for job in ended:
-        output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True, markup=False)
+        output().print(json.dumps(job.wire) if as_json else job.id, soft_wrap=True)
     if watch:
         raise typer.Exit(max((exit_code_of_job(job) for job in ended), default=ExitCode.DONE))
     if not as_json:

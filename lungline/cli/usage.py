@@ -21,7 +21,7 @@ def usage(
     with connect(url) as client:
         told = client.usage()
     if as_json:
-        output().print(json.dumps(told), soft_wrap=True, markup=False)
+        output().print(json.dumps(told), soft_wrap=True)
         return
     output().print(amount(told["open_jobs"], "open job"))
     for month in told["months"]:
