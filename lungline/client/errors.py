@@ -23,6 +23,10 @@ class InputUnusable(LunglineError):
     title = "The input cannot be submitted"
 
 
+class InputChanged(InputUnusable):
+    """It changed while it was sent, so that what has arrived of it is of no use."""
+
+
 class StillRunning(LunglineError):
     """A job has not ended in the time that somebody wanted to wait."""
 

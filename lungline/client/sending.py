@@ -98,7 +98,8 @@ class PartSender:
         Raises:
             ServiceError: The service refuses a part.
             ServiceUnreachable: For two minutes no part has arrived.
-            InputUnusable: The source cannot be read.
+            InputUnusable: The source cannot be read now.
+            InputChanged: It has another size than before.
         """
         futures: list[Future[None]] = []
         with ThreadPoolExecutor(PARALLEL, "upload") as pool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lungline.client.archive import zip_films, zip_size
-from lungline.client.errors import InputUnusable
+from lungline.client.errors import InputChanged, InputUnusable
 from lungline.client.films import FilmFile
 
 _PIECE_BYTES = 1024 * 1024
@@ -24,7 +24,8 @@ class Part(Protocol):
         """Yield its bytes.
 
         Raises:
-            InputUnusable: They cannot be read any more.
+            InputUnusable: They cannot be read now.
+            InputChanged: There are fewer than before.
         """
         ...
 
@@ -38,7 +39,7 @@ class Source(Protocol):
         ...
 
     def identity(self) -> str:
-        """A digest that changes when what is uploaded does; it tells no name.
+        """A digest that changes when what is uploaded, or its size, does; it tells no name.
 
         Raises:
             InputUnusable: It is gone.
@@ -49,7 +50,8 @@ class Source(Protocol):
         """Yield the wanted parts of `size` bytes, with their numbers, in order.
 
         Raises:
-            InputUnusable: A file cannot be read, or has another size than before.
+            InputUnusable: A file cannot be read now.
+            InputChanged: One has another size than before.
         """
         ...
 
@@ -101,7 +103,7 @@ class FileSource:
 
     def identity(self) -> str:
         """See `Source.identity`."""
-        return _digest([_seen(self.path)])
+        return _digest([self.size, _seen(self.path)])
 
     def parts(self, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Part]]:
         """See `Source.parts`."""
@@ -129,7 +131,7 @@ class FilmsSource:
 
     def identity(self) -> str:
         """See `Source.identity`."""
-        return _digest([[film.name, *_seen(film.path)] for film in self._films])
+        return _digest([self.size, *([film.name, *_seen(film.path)] for film in self._films)])
 
     def parts(self, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Part]]:
         """See `Source.parts`; all films are read, also those of parts that nobody wants."""
@@ -160,5 +162,5 @@ def _digest(seen: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(seen).encode(errors="surrogateescape")).hexdigest()
 
 
-def _changed(path: Path) -> InputUnusable:
-    return InputUnusable(f"{path}: changed while it was sent; nothing was submitted")
+def _changed(path: Path) -> InputChanged:
+    return InputChanged(f"{path}: changed while it was sent; nothing was submitted")

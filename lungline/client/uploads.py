@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lungline.client.errors import InputUnusable, ServiceError, ServiceUnreachable
+from lungline.client.errors import InputChanged, InputUnusable, ServiceError, ServiceUnreachable
 from lungline.client.forms import FormFile
 from lungline.client.remembered import Memory, Remembered
 from lungline.client.retry import Retry
@@ -67,7 +67,8 @@ class Uploads:
             The job as the service tells it.
 
         Raises:
-            InputUnusable: The source cannot be read, or changed meanwhile.
+            InputUnusable: Source or manifest cannot be read now; the next command goes on.
+            InputChanged: The source changed meanwhile; the next command begins anew.
         """
         url, identity = self._transport.url, source.identity()
         memory = self._remembered.recall(url, identity)
@@ -84,13 +85,13 @@ class Uploads:
         try:
             self._send(source, upload, sent)
             if source.identity() != identity:
-                raise InputUnusable(f"{filename}: changed while it was sent; nothing was submitted")
+                raise InputChanged(f"{filename}: changed while it was sent; nothing was submitted")
             job = self._job(memory, options, manifest)
         except ServiceError as error:
             if error.code in {"upload_used", "upload_not_found", "archive_unreadable"}:
                 self._remembered.forget(url, identity)  # the next command begins anew
             raise
-        except InputUnusable:
+        except InputChanged:
             self._remembered.forget(url, identity)
             raise
         self._remembered.forget(url, identity)
@@ -107,7 +108,9 @@ class Uploads:
 
     def _begin(self, source: Source, filename: str) -> Mapping[str, Any]:
         document = {"filename": filename, "size": source.size}
-        return dict(self._transport.post_json("/v1/uploads", document))
+        upload = dict(self._transport.post_json("/v1/uploads", document))
+        _path(str(upload["id"]))  # or each further command would fail on it
+        return upload
 
     def _send(self, source: Source, upload: Mapping[str, Any], sent: Callable[[int], None]) -> None:
         """Send what is missing and complete the upload."""

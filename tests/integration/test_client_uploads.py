@@ -10,15 +10,26 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import select
 
-from lungline.client import InputUnusable, JobOptions, LunglineClient, Retry, ServiceError, gather
+from lungline.client import (
+    InputUnusable,
+    Job,
+    JobOptions,
+    LunglineClient,
+    Retry,
+    ServiceError,
+    gather,
+)
 from lungline.client import sending as sending_module
+from lungline.client.films import FilmFile
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings, environment_of
 from storage.models import JobRow
@@ -81,6 +92,13 @@ def client(server: Server, state: Path, line: Line | None = None) -> LunglineCli
     return LunglineClient(
         server.settings.url, retry=QUICK, transport=line, state_dir=state, upload_above=1_000_000
     )
+
+
+def films_of(folder: Path, count: int) -> list[FilmFile]:
+    folder.mkdir()
+    for number in range(count):
+        (folder / f"필름-{number}.png").write_bytes(os.urandom(4_000_000 + number))
+    return gather([folder]).films
 
 
 def parts_taken(server: Server) -> int:
@@ -154,11 +172,8 @@ def test_a_command_killed_before_it_knew_its_job_makes_no_second_one(
 
 
 def test_films_of_a_folder_go_in_parts_and_on(server: Server, tmp_path: Path) -> None:
-    folder, state = tmp_path / "films", tmp_path / "state"
-    folder.mkdir()
-    for number in range(4):
-        (folder / f"필름-{number}.png").write_bytes(os.urandom(4_000_000 + number))
-    films = gather([folder]).films
+    state = tmp_path / "state"
+    films = films_of(tmp_path / "films", 4)
 
     def interrupt(puts: int, request: httpx.Request) -> None:
         if puts == 3:
@@ -183,6 +198,68 @@ def test_films_of_a_folder_go_in_parts_and_on(server: Server, tmp_path: Path) ->
     assert line.puts < -(-len(data) // PART)
     assert totals[-1] == len(data)
     assert sorted(totals) == totals
+
+
+@pytest.mark.parametrize("kind", ["archive", "films"])
+def test_an_upload_goes_on_after_a_disk_could_not_be_read(
+    server: Server, archive: Path, tmp_path: Path, kind: str
+) -> None:
+    state = tmp_path / "state"
+    films = films_of(tmp_path / "films", 10)  # more than is read ahead
+    file = archive if kind == "archive" else films[-1].path
+    away = tmp_path / "away"
+
+    def submit(lungline: LunglineClient, **told: Any) -> Job:
+        if kind == "archive":
+            return lungline.submit_archive(archive, **told)
+        return lungline.submit_films(films, **told)
+
+    def unplug(puts: int, request: httpx.Request) -> None:
+        if puts == 1:
+            return
+        upload = request.url.path.partition("/parts")[0]
+        while not server.http.get(upload).json()["parts"]:
+            time.sleep(0.01)
+        with suppress(FileNotFoundError):
+            file.rename(away)
+
+    with (
+        client(server, state, Line(unplug)) as lungline,
+        pytest.raises(InputUnusable, match="cannot be read"),
+    ):
+        submit(lungline)
+    away.rename(file)
+    line = Line(lambda puts, request: None)
+    notes: list[str] = []
+    with client(server, state, line) as lungline:
+        job = submit(lungline, note=notes.append)
+
+    data = stored(server, job.id)
+    assert len(notes) == 1
+    assert line.puts < -(-len(data) // PART)
+    assert zipfile.ZipFile(BytesIO(data)).testzip() is None
+    assert remembered(state) == []
+
+
+def test_films_that_grew_after_they_were_found_are_sent_anew(
+    server: Server, tmp_path: Path
+) -> None:
+    folder, state = tmp_path / "films", tmp_path / "state"
+    found = films_of(folder, 4)
+    with found[0].path.open("ab") as file:
+        file.write(b"more")
+
+    def interrupt(puts: int, request: httpx.Request) -> None:
+        raise KeyboardInterrupt
+
+    with client(server, state, Line(interrupt)) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_films(found)
+    notes: list[str] = []
+    with client(server, state) as lungline:
+        job = lungline.submit_films(gather([folder]).films, note=notes.append)
+
+    assert notes == []
+    assert zipfile.ZipFile(BytesIO(stored(server, job.id))).testzip() is None
 
 
 def test_a_manifest_goes_with_an_archive_in_parts_and_on(
@@ -277,6 +354,7 @@ def test_a_file_that_changes_is_not_submitted(
         pytest.raises(InputUnusable, match="changed while it was sent"),
     ):
         lungline.submit_archive(archive, sent=change)
+    assert remembered(tmp_path / "uploads") == []
     assert len(server.repository.jobs.page(DEFAULT_TENANT, limit=1000).items) == jobs
 
 
