@@ -21,6 +21,8 @@ UPLOAD_ABOVE_BYTES = 64_000_000
 _ROUNDS = 3
 _PAUSE_SECONDS = 1.0
 _SENT = frozenset({"completing", "complete", "used"})
+_SPENT = frozenset({"upload_used", "upload_not_found"})
+"""Answers that say that no job can be made of an upload any more."""
 
 
 class Uploads:
@@ -73,6 +75,12 @@ class Uploads:
         url, identity = self._transport.url, source.identity()
         memory = self._remembered.recall(url, identity)
         upload = None if memory is None else self._known(memory)
+        if memory is not None and upload is None:
+            job = self._made(memory, options, manifest)
+            if job is not None:
+                self._remembered.forget(url, identity)
+                sent(source.size)
+                return job
         if memory is None or upload is None:
             upload = self._begin(source, filename)
             memory = self._remembered.keep(url, identity, str(upload["id"]))
@@ -88,7 +96,7 @@ class Uploads:
                 raise InputChanged(f"{filename}: changed while it was sent; nothing was submitted")
             job = self._job(memory, options, manifest)
         except ServiceError as error:
-            if error.code in {"upload_used", "upload_not_found", "archive_unreadable"}:
+            if error.code in _SPENT | {"archive_unreadable"}:
                 self._remembered.forget(url, identity)  # the next command begins anew
             raise
         except InputChanged:
@@ -98,13 +106,33 @@ class Uploads:
         return job
 
     def _known(self, memory: Memory) -> Mapping[str, Any] | None:
-        """Ask for a remembered upload; None when it has gone."""
+        """Ask for a remembered upload; None when a job has it, or it has gone."""
         try:
-            return dict(self._transport.get(_path(memory.upload_id)))
+            upload = dict(self._transport.get(_path(memory.upload_id)))
         except ServiceError as error:
             if error.code == "upload_not_found":
                 return None
             raise
+        return None if upload["status"] == "used" else upload
+
+    def _made(
+        self,
+        memory: Memory,
+        options: Mapping[str, str | int | None],
+        manifest: FormFile | None,
+    ) -> Any | None:
+        """Ask for the job that an earlier command made without learning of it; None: it made none.
+
+        The service answers a repeated request with its job, whatever has become of the upload.
+        """
+        try:
+            job = self._job(memory, options, manifest)
+        except ServiceError as error:
+            if error.code in _SPENT:
+                return None
+            raise
+        self._note("An earlier command has made the job; nothing is sent again")
+        return job
 
     def _begin(self, source: Source, filename: str) -> Mapping[str, Any]:
         document = {"filename": filename, "size": source.size}

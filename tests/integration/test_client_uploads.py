@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lungline.client import (
     InputUnusable,
@@ -32,7 +32,7 @@ from lungline.client import sending as sending_module
 from lungline.client.films import FilmFile
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings, environment_of
-from storage.models import JobRow
+from storage.models import JobRow, UploadRow
 from tests.factories.servers import Server, running_server
 from tests.factories.uploads import PART, an_archive
 from tests.fixtures.parts import REPOSITORY
@@ -88,7 +88,17 @@ class Line(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def client(server: Server, state: Path, line: Line | None = None) -> LunglineClient:
+class Cut(httpx.HTTPTransport):
+    """A line that is cut before the answer to a job comes."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        answer = super().handle_request(request)
+        if request.url.path == "/v1/jobs":
+            raise KeyboardInterrupt
+        return answer
+
+
+def client(server: Server, state: Path, line: httpx.BaseTransport | None = None) -> LunglineClient:
     return LunglineClient(
         server.settings.url, retry=QUICK, transport=line, state_dir=state, upload_above=1_000_000
     )
@@ -112,6 +122,20 @@ def stored(server: Server, job_id: str) -> bytes:
 
 def remembered(state: Path) -> list[Path]:
     return [path for path in state.rglob("*") if path.is_file()]
+
+
+def remembered_upload(state: Path) -> str:
+    (memory,) = remembered(state)
+    return str(json.loads(memory.read_text())["upload_id"])
+
+
+def expire(server: Server, upload_id: str) -> None:
+    uploads = server.repository.uploads
+    with server.repository.database.write() as connection:
+        over = update(UploadRow).where(UploadRow.id == upload_id).values(expires_at=0)
+        connection.execute(over)
+    assert uploads.expire(1) == uploads.remove(server.store) == 1
+    assert server.http.get(f"/v1/uploads/{upload_id}").status_code == 404
 
 
 def test_a_killed_command_goes_on_where_it_was(server: Server, tmp_path: Path) -> None:
@@ -149,26 +173,40 @@ def test_a_killed_command_goes_on_where_it_was(server: Server, tmp_path: Path) -
     assert remembered(state) == []
 
 
+@pytest.mark.parametrize("gone", [False, True])
+@pytest.mark.parametrize("listed", [False, True])
 def test_a_command_killed_before_it_knew_its_job_makes_no_second_one(
+    server: Server, archive: Path, tmp_path: Path, gone: bool, listed: bool
+) -> None:
+    state, name = tmp_path / "state", f"once {gone} {listed}"
+    manifest = tmp_path / "list.csv" if listed else None
+    if manifest is not None:
+        manifest.write_text("name,external_id\n0.jpg,id-0\n")
+    told = {"options": JobOptions(name=name), "manifest": manifest}
+
+    with client(server, state, Cut()) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_archive(archive, **told)
+    if gone:
+        expire(server, remembered_upload(state))
+    line = Line(lambda puts, request: None)
+    with client(server, state, line) as lungline:
+        job = lungline.submit_archive(archive, **told)
+        assert [one.id for one in lungline.jobs() if one.name == name] == [job.id]
+    assert line.puts == 0
+    assert remembered(state) == []
+
+
+def test_other_options_make_another_job_of_what_is_sent_anew(
     server: Server, archive: Path, tmp_path: Path
 ) -> None:
-    state = tmp_path / "state"
-
-    class Cut(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            answer = super().handle_request(request)
-            if request.url.path == "/v1/jobs":
-                raise KeyboardInterrupt
-            return answer
-
-    with client(server, state) as lungline:
-        lungline._transport._http._transport = Cut()
-        with pytest.raises(KeyboardInterrupt):
-            lungline.submit_archive(archive, JobOptions(name="once"))
-    with client(server, state) as lungline:
-        job = lungline.submit_archive(archive, JobOptions(name="once"))
-        assert [one.id for one in lungline.jobs() if one.name == "once"] == [job.id]
-    assert remembered(state) == []
+    with client(server, tmp_path, Cut()) as lungline, pytest.raises(KeyboardInterrupt):
+        lungline.submit_archive(archive, JobOptions(name="before"))
+    with client(server, tmp_path) as lungline:
+        job = lungline.submit_archive(archive, JobOptions(name="after"))
+        names = [one.name for one in lungline.jobs()]
+    assert (names.count("before"), names.count("after"), job.name) == (1, 1, "after")
+    assert stored(server, job.id) == archive.read_bytes()
+    assert remembered(tmp_path / "uploads") == []
 
 
 def test_films_of_a_folder_go_in_parts_and_on(server: Server, tmp_path: Path) -> None:
@@ -366,8 +404,7 @@ def test_a_remembered_upload_that_has_gone_is_begun_anew(
 
     with client(server, tmp_path, Line(interrupt)) as lungline, pytest.raises(KeyboardInterrupt):
         lungline.submit_archive(archive)
-    (memory,) = remembered(tmp_path / "uploads")
-    upload_id = json.loads(memory.read_text())["upload_id"]
+    upload_id = remembered_upload(tmp_path / "uploads")
     assert server.http.delete(f"/v1/uploads/{upload_id}").status_code == 204
     with client(server, tmp_path) as lungline:
         job = lungline.submit_archive(archive)
