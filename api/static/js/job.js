@@ -19,7 +19,8 @@ let job = null;
 
 async function load() {
   const { body, headers } = await ask(`/v1/jobs/${id}`);
-  if (job && isOver(job) && !isOver(body)) rows.forget();
+  // It was retried, here or elsewhere, and may have ended again meanwhile.
+  if (job?.finished_at && job.finished_at !== body.finished_at) rows.forget();
   job = body;
   drawJob();
   await rows.update(job.counts.total);
