@@ -34,11 +34,7 @@ function drawJob() {
   document.title = `${job.name || t("job.title")} · Lungline`;
   $("title").textContent = job.name || t("job.unnamed");
   $("status").replaceChildren(badge(job));
-  const state = JSON.stringify([job.status, job.paused, job.counts.failed > 0]);
-  if ($("actions").dataset.state !== state) {
-    $("actions").dataset.state = state;
-    $("actions").replaceChildren(...actions(job, again, { gone: () => { location.href = "/jobs"; } }));
-  }
+  drawActions();
   fillBar($("bar"), job);
   const { counts, expansion } = job;
   const facts = [
@@ -56,6 +52,19 @@ function drawJob() {
   $("facts").replaceChildren(...facts.map(([key, value]) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value))));
   $("job-error").hidden = !job.error;
   $("job-error").textContent = job.error ? `${reason(job.error, "job_code")} (${job.error.code})` : "";
+}
+
+// Drawn anew while the job grows: an open menu stays open, and focus where it is.
+function drawActions() {
+  const box = $("actions");
+  const state = JSON.stringify([job.status, job.paused, job.counts.failed > 0, job.counts.total]);
+  if (box.dataset.state === state) return;
+  box.dataset.state = state;
+  const open = box.querySelector(".menu[open]") !== null;
+  const used = box.contains(document.activeElement) ? document.activeElement.textContent : "";
+  box.replaceChildren(...actions(job, again, { gone: () => { location.href = "/jobs"; } }));
+  box.querySelector(".menu").open = open;
+  if (used) [...box.querySelectorAll("a,button,summary")].find((one) => one.textContent === used)?.focus();
 }
 
 /* What was found */

@@ -5,6 +5,7 @@ import { attempt, h } from "./dom.js";
 import { decimal, duration, number, t, word } from "./texts.js";
 
 export const OVER = ["succeeded", "completed_with_errors", "failed", "cancelled", "expired"];
+const RUN = 10_000; // most items that one zip of pictures may hold
 export const isOver = (job) => OVER.includes(job.status);
 const TONE = { succeeded: "good", completed_with_errors: "warn", failed: "bad", expired: "warn", running: "live", expanding: "live", receiving: "live", cancelling: "warn" };
 
@@ -61,12 +62,19 @@ export function actions(job, again, { gone = again, compact = false } = {}) {
   return made;
 }
 
+// Where each zip of a job's pictures begins.
+const runsOf = (total) => Array.from({ length: Math.max(1, Math.ceil(total / RUN)) }, (_, at) => at * RUN);
+
 function exports(job, size) {
-  const link = (key, query) => h("a", { href: query, download: true }, t(key));
+  const link = (text, query) => h("a", { href: query, download: true }, text);
   const results = (format) => `${job.links.results}?format=${format}`;
+  const { total } = job.counts;
+  const zips = (kind, text) => runsOf(total).map((first) => link(
+    total > RUN ? t("export.run", { what: text, first: number(first + 1), last: number(Math.min(first + RUN, total)) }) : text,
+    `${job.links.self}/pictures?kind=${kind}&limit=${RUN}&cursor=${first}`));
   return h("details", { class: "menu" }, h("summary", { class: `button plain${size}` }, t("action.export")), h("div", {},
-    link("export.csv", results("csv")), link("export.ndjson", results("ndjson")),
-    link("export.masks", `${job.links.self}/pictures?kind=mask`), link("export.overlays", `${job.links.self}/pictures?kind=overlay`)));
+    link(t("export.csv"), results("csv")), link(t("export.ndjson"), results("ndjson")),
+    ...zips("mask", t("export.masks")), ...zips("overlay", t("export.overlays"))));
 }
 addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;

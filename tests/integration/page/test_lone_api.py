@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from lungline.domain import DEFAULT_TENANT
 from storage.claims import Outcome
-from tests.factories.rows import claim, read_all, submit
+from tests.factories.rows import claim, read_all, submit, submit_archive
 from tests.factories.servers import Server, running_server
 from tests.fixtures.browser import Visitor
 
@@ -22,6 +22,7 @@ SCREENFUL = 200
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running_server(tmp_path_factory.mktemp("lone"), api_threads=4) as running:
+        running.store.put("any/uploads/one", b"")  # else the films below would be missed in it
         yield running
 
 
@@ -49,4 +50,38 @@ def test_failures_go_when_a_job_was_retried_elsewhere(visitor: Visitor, server: 
 
     expect(page.locator("#status")).to_have_text("read")
     expect(page.locator("#failed")).to_be_hidden()
+    assert visitor.errors == []
+
+
+def test_pictures_of_a_large_job_come_in_several_zips(visitor: Visitor, server: Server) -> None:
+    page, total = visitor.page, 10_000
+    job = submit_archive(server.repository)
+
+    def grow(route: Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        told["counts"]["total"] = total
+        route.fulfill(response=answer, json=told)
+
+    page.route(f"**/v1/jobs/{job.id}", grow)
+    page.goto(f"/jobs/{job.id}")
+    page.locator("#actions summary").click()
+    masks = page.locator("#actions a", has_text="Lung masks")
+    expect(masks).to_have_text(["Lung masks (zip)"])
+    href = f"/v1/jobs/{job.id}/pictures?kind=mask&limit=10000&cursor="
+    expect(masks).to_have_attribute("href", f"{href}0")
+    masks.focus()
+
+    total = 20_001
+
+    expect(masks).to_have_text(
+        [
+            "Lung masks (zip), 1 to 10,000",
+            "Lung masks (zip), 10,001 to 20,000",
+            "Lung masks (zip), 20,001 to 20,001",
+        ]
+    )
+    expect(masks.last).to_have_attribute("href", f"{href}20000")
+    expect(masks.last).to_be_visible()  # the menu is still open
+    assert visitor.fits()
     assert visitor.errors == []
