@@ -11,6 +11,7 @@ const FORM_BYTES = 32e6; // above it a break would cost more than packing does
 const SHOWN = 500;
 let limits = null;
 let files = [];
+let groups = []; // of files that make one job: all films together, each archive by itself
 let stopping = null;
 
 /* Limits */
@@ -34,9 +35,12 @@ async function choose(found) {
   try {
     limits ??= await get("/v1/limits");
     $("chosen").hidden = false;
+    $("options").hidden = false;
     $("sent").hidden = true;
     $("summary").textContent = t("submit.checking");
+    $("send").disabled = true; // until what was chosen is known
     files = await checked(await found, limits);
+    groups = grouped();
     $("name").placeholder = nameOf(good());
     draw();
     $("send").focus({ preventScroll: true });
@@ -45,14 +49,26 @@ async function choose(found) {
 }
 
 const good = () => files.filter((one) => !one.problem);
+const left = () => groups.filter(({ job }) => !job);
+const sizeOf = (some) => some.reduce((sum, { file }) => sum + file.size, 0);
 const nameOf = (some) => (some.length === 1 ? some[0].name : t("submit.films_n", { n: number(some.length) }));
+
+function grouped() {
+  const archives = good().filter(({ kind }) => kind === "archive").map((one) => ({ files: [one] }));
+  const films = good().filter(({ kind }) => kind !== "archive");
+  return films.length ? [{ files: films }, ...archives] : archives;
+}
+
+function summarise() {
+  const some = left().flatMap((group) => group.files);
+  const bad = files.length - good().length;
+  $("summary").textContent = [t("submit.summary", { n: number(some.length), size: bytes(sizeOf(some)) }), bad ? t("submit.refused", { n: number(bad) }) : ""].filter(Boolean).join(" · ");
+  $("send").disabled = !some.length;
+}
 
 function draw() {
   const fine = good();
-  const size = fine.reduce((sum, { file }) => sum + file.size, 0);
-  const bad = files.length - fine.length;
-  $("summary").textContent = [t("submit.summary", { n: number(fine.length), size: bytes(size) }), bad ? t("submit.refused", { n: number(bad) }) : ""].filter(Boolean).join(" · ");
-  $("send").disabled = !fine.length;
+  summarise();
   // What needs a look comes first; more than some hundreds nobody reads.
   const some = [...files.filter((one) => one.problem), ...fine].slice(0, SHOWN);
   const rows = some.map((one) => {
@@ -75,39 +91,37 @@ function tell(one, text, tone = "") {
 
 async function sendAll() {
   show(null);
-  const archives = good().filter(({ kind }) => kind === "archive").map((one) => [one]);
-  const films = good().filter(({ kind }) => kind !== "archive");
-  const groups = films.length ? [films, ...archives] : archives;
-  const meter = new Meter(groups.flat().reduce((sum, { file }) => sum + file.size, 0));
+  const sending = left();
+  const meter = new Meter(sizeOf(sending.flatMap((group) => group.files)));
   stopping = new AbortController();
   $("sending").hidden = false;
   $("options").hidden = true;
   $("clear").hidden = true;
-  const jobs = [];
   try {
-    for (const group of groups) {
-      jobs.push(await sendGroup(group, meter, groups.length === 1 ? $("name").value.trim() : ""));
-      meter.base += group.reduce((sum, { file }) => sum + file.size, 0);
+    for (const group of sending) {
+      group.job = await sendGroup(group.files, meter, groups.length === 1 ? $("name").value.trim() : "");
+      for (const one of group.files) tell(one, t("submit.arrived"), "good");
+      meter.base += sizeOf(group.files);
     }
-    await judged(jobs[0], groups[0]);
-    drawSent(jobs);
-    files = files.filter((one) => one.problem);
   } catch (error) {
     if (error.name !== "AbortError") show(error);
-    for (const one of good()) if (!one.arrived) tell(one, t("submit.stopped"));
-    files = files.filter((one) => !one.arrived || one.problem || !jobs.length);
+    for (const one of left().flatMap((group) => group.files)) tell(one, t("submit.stopped"));
+    summarise();
     $("options").hidden = false;
   } finally {
     stopping = null;
     $("sending").hidden = true;
     $("clear").hidden = false;
   }
+  drawSent();
+  // What the service makes of films says nothing of whether they were sent.
+  for (const group of sending) if (group.job) await judged(group).catch(show);
 }
 
 async function sendGroup(group, meter, name) {
   const options = { name: (name || nameOf(group)).slice(-200), priority: $("priority").value };
   const archive = group[0].kind === "archive";
-  const size = group.reduce((sum, { file }) => sum + file.size, 0);
+  const size = sizeOf(group);
   const small = !archive && size <= Math.min(FORM_BYTES, limits.submission.bytes) && group.length <= limits.submission.films;
   if (small) return sendForm(group, size, options, meter);
   const print = await fingerprint(group);
@@ -142,14 +156,11 @@ async function sendForm(group, size, options, meter) {
       for (const one of group) { end += one.file.size; reached(one, done >= end); }
     },
   });
-  for (const one of group) reached(one, true);
   return body;
 }
 
 function reached(one, whole) {
-  if (!whole || one.arrived) return;
-  one.arrived = true;
-  tell(one, t("submit.arrived"), "good");
+  if (whole) tell(one, t("submit.arrived"), "good");
 }
 
 // Rate and remaining time over what was sent since the start of the phase.
@@ -172,7 +183,7 @@ class Meter {
 
 /* What the service makes of each */
 
-async function judged(job, group) {
+async function judged({ job, files: group }) {
   if (job.source === "archive") return;
   let first = 0;
   while (first < job.counts.total) {
@@ -187,11 +198,15 @@ async function judged(job, group) {
   }
 }
 
-function drawSent(jobs) {
-  $("sent").hidden = false;
-  $("sent").replaceChildren(h("p", { role: "status" }, t("submit.sent", { n: number(jobs.length) })),
+// A link to each job that was made, also when others were not.
+function drawSent() {
+  const jobs = groups.filter(({ job }) => job).map(({ job }) => job);
+  const whole = jobs.length === groups.length;
+  const n = number(jobs.length);
+  $("sent").hidden = !jobs.length;
+  $("sent").replaceChildren(h("p", { role: "status" }, whole ? t("submit.sent", { n }) : t("submit.sent_some", { n })),
     h("div", { class: "row" }, ...jobs.map((job) => h("a", { class: "button", href: `/jobs/${job.id}` }, t("submit.open", { name: job.name || t("job.unnamed") })))));
-  $("sent").querySelector("a").focus();
+  if (whole) $("sent").querySelector("a").focus();
   drawLimits().catch(() => {});
 }
 
@@ -201,7 +216,7 @@ $("files").addEventListener("change", (event) => { choose(chosen(event.target.fi
 $("folder").addEventListener("change", (event) => { choose(chosen(event.target.files)); event.target.value = ""; });
 $("send").addEventListener("click", sendAll);
 $("stop").addEventListener("click", () => stopping?.abort());
-$("clear").addEventListener("click", () => { files = []; $("chosen").hidden = true; $("options").hidden = false; });
+$("clear").addEventListener("click", () => { files = []; groups = []; $("chosen").hidden = true; });
 for (const kind of ["dragenter", "dragover"]) addEventListener(kind, (event) => { event.preventDefault(); $("drop").classList.add("over"); });
 addEventListener("dragleave", (event) => { if (!event.relatedTarget) $("drop").classList.remove("over"); });
 addEventListener("drop", (event) => {

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from lungline.domain import DEFAULT_TENANT
 from storage.claims import Outcome
+from tests.factories import archives, films
 from tests.factories.rows import claim, read_all, submit, submit_archive
 from tests.factories.servers import Server, running_server
 from tests.fixtures.browser import Visitor
@@ -33,6 +34,19 @@ def visitor(server: Server, chromium: Browser) -> Iterator[Visitor]:
     found.watch()
     yield found
     context.close()
+
+
+def choose(page: Page, *some: tuple[str, bytes]) -> None:
+    """Choose files, and wait until they may be sent."""
+    page.set_input_files(
+        "#files",
+        [{"name": name, "mimeType": "", "buffer": data} for name, data in some],  # type: ignore[arg-type]
+    )
+    expect(page.locator("#send")).to_be_enabled()
+
+
+def job_names(server: Server) -> list[str]:
+    return sorted(job["name"] for job in server.http.get("/v1/jobs").json()["items"])
 
 
 def test_failures_go_when_a_job_was_retried_elsewhere(visitor: Visitor, server: Server) -> None:
@@ -85,3 +99,50 @@ def test_pictures_of_a_large_job_come_in_several_zips(visitor: Visitor, server: 
     expect(masks.last).to_be_visible()  # the menu is still open
     assert visitor.fits()
     assert visitor.errors == []
+
+
+def test_archives_that_became_jobs_are_linked_and_not_sent_again(
+    visitor: Visitor, server: Server
+) -> None:
+    page, before = visitor.page, job_names(server)
+    page.goto("/")
+    choose(page, ("a.zip", archives.zip_of_films(1)), ("b.zip", archives.zip_of_films(2)))
+    puts: list[str] = []
+
+    def break_the_second(route: Route) -> None:
+        puts.append(route.request.url)
+        if len(puts) == 2:
+            route.fulfill(status=400, body="{}")
+        else:
+            route.continue_()
+
+    page.route("**/parts/1?*", break_the_second)
+    page.click("#send")
+    listed = page.locator("#file-list li")
+    expect(listed.last).to_contain_text("send again")
+    expect(listed.first).to_contain_text("Arrived")
+    expect(page.locator("#summary")).to_contain_text("1 can be sent")
+    expect(page.locator("#sent a")).to_have_text(["Open a.zip"])
+    assert visitor.barriers() == []
+
+    page.click("#send")
+
+    expect(page.locator("#sent a")).to_have_text(["Open a.zip", "Open b.zip"])
+    expect(page.locator("#options")).to_be_hidden()
+    assert len(puts) == 3
+    assert job_names(server) == sorted([*before, "a.zip", "b.zip"])
+    choose(page, ("c.jpg", films.jpeg(3)))
+    expect(page.locator("#sent")).to_be_hidden()
+
+
+def test_a_job_counts_as_made_when_its_films_cannot_be_told(visitor: Visitor) -> None:
+    page = visitor.page
+    page.route("**/rows?*", lambda route: route.fulfill(status=500, body="{}"))
+    page.goto("/")
+    choose(page, ("a.jpg", films.jpeg(1)))
+    page.click("#send")
+
+    expect(page.locator("#problem")).to_be_visible()
+    expect(page.locator("#file-list li")).to_contain_text("Arrived")
+    expect(page.locator("#sent a")).to_have_text(["Open a.jpg"])
+    expect(page.locator("#options")).to_be_hidden()
