@@ -34,7 +34,10 @@ export function read(status, headers, text) {
 }
 
 export const get = async (path, options) => (await ask(path, options)).body;
-export const post = async (path, json) => (await ask(path, { method: "POST", json })).body;
+export const post = async (path, json, headers) => (await ask(path, { method: "POST", json, headers })).body;
+
+export const hex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+export const randomKey = () => hex(crypto.getRandomValues(new Uint8Array(16)));
 
 // Sends bytes and tells how many have gone, which fetch does not.
 export function send(path, body, { method = "POST", headers = {}, onprogress = () => {}, signal } = {}) {

@@ -1,11 +1,11 @@
 // Choose, check, send: films in a form, many or large ones and archives in parts.
 
-import { get, post, send } from "./api.js";
+import { get, post, randomKey, send } from "./api.js";
 import { $, h, show } from "./dom.js";
 import { checked, chosen, dropped } from "./files.js";
 import { bytes, decimal, duration, number, percent, reason, t, word } from "./texts.js";
 import { fingerprint, forget, upload } from "./upload.js";
-import { zipOf } from "./zip.js";
+import { crc32, zipOf } from "./zip.js";
 
 const FORM_BYTES = 32e6; // above it a break would cost more than packing does
 const SHOWN = 500;
@@ -99,7 +99,7 @@ async function sendAll() {
   $("clear").hidden = true;
   try {
     for (const group of sending) {
-      group.job = await sendGroup(group.files, meter, groups.length === 1 ? $("name").value.trim() : "");
+      group.job = await sendGroup(group, meter, groups.length === 1 ? $("name").value.trim() : "");
       for (const one of group.files) tell(one, t("submit.arrived"), "good");
       meter.base += sizeOf(group.files);
     }
@@ -119,41 +119,54 @@ async function sendAll() {
 }
 
 async function sendGroup(group, meter, name) {
-  const options = { name: (name || nameOf(group)).slice(-200), priority: $("priority").value };
-  const archive = group[0].kind === "archive";
-  const size = sizeOf(group);
-  const small = !archive && size <= Math.min(FORM_BYTES, limits.submission.bytes) && group.length <= limits.submission.films;
+  const some = group.files;
+  const options = { name: (name || nameOf(some)).slice(-200), priority: $("priority").value };
+  const archive = some[0].kind === "archive";
+  const size = sizeOf(some);
+  const small = !archive && size <= Math.min(FORM_BYTES, limits.submission.bytes) && some.length <= limits.submission.films;
   if (small) return sendForm(group, size, options, meter);
-  const print = await fingerprint(group);
+  group.print ??= await fingerprint(some);
   meter.phase = archive ? "" : "pack";
-  const { blob, ends } = archive ? { blob: group[0].file, ends: [group[0].file.size] }
-    : await zipOf(group, { onread: (done) => { stopping.signal.throwIfAborted(); meter.set(done, t("submit.packing")); } });
+  const { blob, ends } = archive ? { blob: some[0].file, ends: [some[0].file.size] }
+    : await zipOf(some, { onread: (done) => { stopping.signal.throwIfAborted(); meter.set(done, t("submit.packing")); } });
   meter.start();
   const id = await upload(blob, {
-    filename: archive ? group[0].name : "films.zip", print, signal: stopping.signal,
+    filename: archive ? some[0].name : "films.zip", print: group.print, signal: stopping.signal,
     onprogress: (done, arrived) => {
       meter.set(Math.min(size, done));
-      if (archive) tell(group[0], done >= size ? t("submit.arrived") : percent(done / blob.size), done >= size ? "good" : "");
-      else group.forEach((one, at) => reached(one, arrived(at ? ends[at - 1] : 0, ends[at])));
+      if (archive) tell(some[0], done >= size ? t("submit.arrived") : percent(done / blob.size), done >= size ? "good" : "");
+      else some.forEach((one, at) => reached(one, arrived(at ? ends[at - 1] : 0, ends[at])));
     },
   });
-  const job = await post("/v1/jobs", { upload: id, ...options });
-  forget(print);
-  return job;
+  return jobOf(id, options, group.print);
+}
+
+// Asked again for the same, as when the answer was lost, the service gives the same job.
+async function jobOf(id, options, print) {
+  const key = `${id}-${await crc32(new Blob([JSON.stringify(options)]))}`;
+  try {
+    const job = await post("/v1/jobs", { upload: id, ...options }, { "Idempotency-Key": key });
+    forget(print);
+    return job;
+  } catch (error) {
+    // Its job is there already, by another request: sent once more, it is uploaded anew.
+    if (["upload_used", "idempotency_conflict"].includes(error.code)) forget(print);
+    throw error;
+  }
 }
 
 async function sendForm(group, size, options, meter) {
   const form = new FormData();
   for (const [key, value] of Object.entries(options)) form.append(key, value);
-  for (const { file, name } of group) form.append("films", file, name);
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (const { file, name } of group.files) form.append("films", file, name);
+  const key = (group.keys ??= {})[JSON.stringify(options)] ??= randomKey();
   meter.start();
   const { body } = await send("/v1/jobs", form, {
     headers: { "Idempotency-Key": key }, signal: stopping.signal,
     onprogress: (done) => {
       meter.set(Math.min(done, size), done >= size ? t("submit.storing") : "");
       let end = 0;
-      for (const one of group) { end += one.file.size; reached(one, done >= end); }
+      for (const one of group.files) { end += one.file.size; reached(one, done >= end); }
     },
   });
   return body;

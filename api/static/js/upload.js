@@ -1,6 +1,6 @@
 // An archive in parts, several at a time; what has arrived is not sent again, also after a break.
 
-import { get, post, Problem, send } from "./api.js";
+import { get, hex, post, Problem, randomKey, send } from "./api.js";
 
 const AT_A_TIME = 3;
 const TRIES = 5;
@@ -14,17 +14,19 @@ function remember(name, id) {
 }
 
 // The same files, chosen again, have the same name here; the names of films are not kept.
+// Browsers hash nothing without https: then the name is good for these files until they are chosen again.
 export async function fingerprint(files) {
+  if (!crypto.subtle) return randomKey();
   const text = files.map(({ file, name }) => `${name}\0${file.size}\0${file.lastModified}`).join("\0");
-  const digest = crypto.subtle ? new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))) : null;
-  return digest ? [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("") : null;
+  return hex(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))));
 }
 
-// Returns the id of the complete upload. `onprogress` hears the bytes that have arrived, by parts:
+// Returns the id of the upload once it is complete, or was before: it may even be a job's, of which
+// the answer was lost. `onprogress` hears the bytes that have arrived, by parts:
 // a function that tells how many bytes before a place have.
 export async function upload(blob, { filename, print, onprogress, signal }) {
   const opened = await open(blob, filename, print);
-  if (opened.status === "complete") { onprogress(blob.size, () => true); return opened.id; }
+  if (opened.status !== "open") { onprogress(blob.size, () => true); return opened.id; }
   const size = opened.part_size;
   const there = new Map(opened.parts.map((part) => [part.number, part.size]));
   const tell = () => onprogress([...there.values()].reduce((sum, bytes) => sum + bytes, 0), (from, to) => {
@@ -48,20 +50,20 @@ export async function upload(blob, { filename, print, onprogress, signal }) {
   return opened.id;
 }
 
-export const forget = (print) => print && remember(print, null);
+export const forget = (print) => remember(print, null);
 
 async function open(blob, filename, print) {
-  const known = print && remembered()[print];
+  const known = remembered()[print];
   if (known) {
     try {
       const there = await get(`/v1/uploads/${known}`);
-      if (there.size === blob.size && ["open", "complete"].includes(there.status)) return there;
+      if (there.size === blob.size && ["open", "complete", "used"].includes(there.status)) return there;
     } catch (error) {
       if (error.status !== 404) throw error;
     }
   }
   const made = await post("/v1/uploads", { filename: filename.slice(-200), size: blob.size });
-  if (print) remember(print, made.id);
+  remember(print, made.id);
   return { ...made, parts: [] };
 }
 

@@ -10,7 +10,7 @@ const UTF8 = 0x0800;
 const MOST_ENTRIES = 0xffff;
 const MOST_BYTES = 0xffffffff;
 
-async function crc32(file) {
+export async function crc32(file) {
   let crc = 0xffffffff;
   for (let at = 0; at < file.size; at += CHUNK) {
     for (const byte of new Uint8Array(await file.slice(at, at + CHUNK).arrayBuffer())) crc = TABLE[(crc ^ byte) & 255] ^ (crc >>> 8);

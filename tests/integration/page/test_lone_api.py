@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -18,6 +19,15 @@ pytestmark = pytest.mark.integration
 
 SCREENFUL = 200
 """Films of the first range of the table."""
+# The next form is answered, and the page does not hear of it.
+LOSE_FORM = """() => {
+    const { send } = XMLHttpRequest.prototype;
+    XMLHttpRequest.prototype.send = function (body) {
+        XMLHttpRequest.prototype.send = send;
+        this.onload = this.onerror;
+        this.send(body);
+    };
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +156,78 @@ def test_a_job_counts_as_made_when_its_films_cannot_be_told(visitor: Visitor) ->
     expect(page.locator("#file-list li")).to_contain_text("Arrived")
     expect(page.locator("#sent a")).to_have_text(["Open a.jpg"])
     expect(page.locator("#options")).to_be_hidden()
+
+
+@pytest.mark.parametrize("reload", [False, True], ids=["again", "reloaded"])
+def test_an_archive_whose_answer_was_lost_makes_one_job(
+    visitor: Visitor, server: Server, tmp_path: Path, reload: bool
+) -> None:
+    page, before = visitor.page, job_names(server)
+    archive = tmp_path / f"lost-{reload}.zip"
+    archive.write_bytes(archives.zip_of_films(3))
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    def fill() -> None:
+        page.goto("/")
+        page.set_input_files("#files", archive)
+        page.fill("#name", "환자 1")
+
+    fill()
+    page.route("**/v1/jobs", lose, times=1)
+    page.click("#send")
+    expect(page.locator("#file-list li")).to_contain_text("send again")
+    assert job_names(server) == sorted([*before, "환자 1"])
+    if reload:
+        fill()
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "PUT" else None)
+    with page.expect_response("**/v1/jobs") as answer:
+        page.click("#send")
+
+    expect(page.locator("#sent a")).to_have_text(["Open 환자 1"])
+    assert answer.value.headers["idempotency-replayed"] == "true"
+    assert sent == []
+    assert job_names(server) == sorted([*before, "환자 1"])
+
+
+def test_an_archive_that_became_another_job_is_uploaded_anew(
+    visitor: Visitor, server: Server, tmp_path: Path
+) -> None:
+    page, before = visitor.page, job_names(server)
+    archive = tmp_path / "renamed.zip"
+    archive.write_bytes(archives.zip_of_films(4))
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.goto("/")
+    page.set_input_files("#files", archive)
+    page.route("**/v1/jobs", lose, times=1)
+    page.click("#send")
+    expect(page.locator("#file-list li")).to_contain_text("send again")
+
+    page.fill("#name", "anew")
+    page.click("#send")
+    expect(page.locator("#problem")).to_contain_text("became job")
+    expect(page.locator("#options")).to_be_visible()
+    page.click("#send")
+
+    expect(page.locator("#sent a")).to_have_text(["Open anew"])
+    assert job_names(server) == sorted([*before, "renamed.zip", "anew"])
+
+
+def test_a_form_whose_answer_was_lost_makes_one_job(visitor: Visitor, server: Server) -> None:
+    page, before = visitor.page, job_names(server)
+    page.goto("/")
+    choose(page, ("lost.jpg", films.jpeg(5)))
+    page.evaluate(LOSE_FORM)
+    page.click("#send")
+    expect(page.locator("#file-list li")).to_contain_text("send again")
+    page.click("#send")
+
+    expect(page.locator("#sent a")).to_have_text(["Open lost.jpg"])
+    assert job_names(server) == sorted([*before, "lost.jpg"])
