@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { $, bar, h, repeat } from "./dom.js";
-import { actions, badge, fillBar, isOver, rate } from "./jobwords.js";
+import { actions, badge, exportLink, exportsOf, fillBar, isOver, rate } from "./jobwords.js";
 import { keepOrder } from "./order.js";
 import { Rows } from "./rows.js";
 import { Table } from "./table.js";
@@ -34,7 +34,13 @@ function drawJob() {
   document.title = `${job.name || t("job.title")} · Lungline`;
   $("title").textContent = job.name || t("job.unnamed");
   $("status").replaceChildren(badge(job));
-  drawActions();
+  const state = JSON.stringify([job.status, job.paused, job.counts.failed > 0]);
+  if ($("actions").dataset.state !== state) {
+    $("actions").dataset.state = state;
+    $("actions").replaceChildren(...actions(job, again, { gone: () => { location.href = "/jobs"; } }));
+  }
+  // While a job grows, it comes to have more zips; its buttons stay, as somebody may be pressing one.
+  refill($("actions").querySelector(".menu > div"), exportsOf(job), exportLink);
   fillBar($("bar"), job);
   const { counts, expansion } = job;
   const facts = [
@@ -52,19 +58,6 @@ function drawJob() {
   $("facts").replaceChildren(...facts.map(([key, value]) => h("div", {}, h("dt", {}, t(key)), h("dd", {}, value))));
   $("job-error").hidden = !job.error;
   $("job-error").textContent = job.error ? `${reason(job.error, "job_code")} (${job.error.code})` : "";
-}
-
-// Drawn anew while the job grows: an open menu stays open, and focus where it is.
-function drawActions() {
-  const box = $("actions");
-  const state = JSON.stringify([job.status, job.paused, job.counts.failed > 0, job.counts.total]);
-  if (box.dataset.state === state) return;
-  box.dataset.state = state;
-  const open = box.querySelector(".menu[open]") !== null;
-  const used = box.contains(document.activeElement) ? document.activeElement.textContent : "";
-  box.replaceChildren(...actions(job, again, { gone: () => { location.href = "/jobs"; } }));
-  box.querySelector(".menu").open = open;
-  if (used) [...box.querySelectorAll("a,button,summary")].find((one) => one.textContent === used)?.focus();
 }
 
 /* What was found */
@@ -120,9 +113,9 @@ function refill(list, values, draw, chosen = "") {
   const state = JSON.stringify([values, chosen]);
   if (list.dataset.state === state) return;
   list.dataset.state = state;
-  const at = [...list.querySelectorAll("button")].indexOf(document.activeElement);
+  const at = [...list.querySelectorAll("a,button")].indexOf(document.activeElement);
   list.replaceChildren(...values.map(draw));
-  if (at >= 0) list.querySelectorAll("button")[at]?.focus();
+  if (at >= 0) list.querySelectorAll("a,button")[at]?.focus();
 }
 
 function choices(select, codes, kind, further = []) {

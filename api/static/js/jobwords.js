@@ -5,7 +5,6 @@ import { attempt, h } from "./dom.js";
 import { decimal, duration, number, t, word } from "./texts.js";
 
 export const OVER = ["succeeded", "completed_with_errors", "failed", "cancelled", "expired"];
-const RUN = 10_000; // most items that one zip of pictures may hold
 export const isOver = (job) => OVER.includes(job.status);
 const TONE = { succeeded: "good", completed_with_errors: "warn", failed: "bad", expired: "warn", running: "live", expanding: "live", receiving: "live", cancelling: "warn" };
 
@@ -62,20 +61,24 @@ export function actions(job, again, { gone = again, compact = false } = {}) {
   return made;
 }
 
-// Where each zip of a job's pictures begins.
-const runsOf = (total) => Array.from({ length: Math.max(1, Math.ceil(total / RUN)) }, (_, at) => at * RUN);
+const RUN = 10_000; // most items that one zip of pictures may hold
 
-function exports(job, size) {
-  const link = (text, query) => h("a", { href: query, download: true }, text);
+// What can be taken of a job, as texts and addresses: pictures in as many zips as they need.
+export function exportsOf(job) {
   const results = (format) => `${job.links.results}?format=${format}`;
   const { total } = job.counts;
-  const zips = (kind, text) => runsOf(total).map((first) => link(
-    total > RUN ? t("export.run", { what: text, first: number(first + 1), last: number(Math.min(first + RUN, total)) }) : text,
-    `${job.links.self}/pictures?kind=${kind}&limit=${RUN}&cursor=${first}`));
-  return h("details", { class: "menu" }, h("summary", { class: `button plain${size}` }, t("action.export")), h("div", {},
-    link(t("export.csv"), results("csv")), link(t("export.ndjson"), results("ndjson")),
-    ...zips("mask", t("export.masks")), ...zips("overlay", t("export.overlays"))));
+  const runs = Array.from({ length: Math.max(1, Math.ceil(total / RUN)) }, (_, at) => at * RUN);
+  const zips = (kind, what) => runs.map((first) => [
+    total > RUN ? t("export.run", { what, first: number(first + 1), last: number(Math.min(first + RUN, total)) }) : what,
+    `${job.links.self}/pictures?kind=${kind}&limit=${RUN}&cursor=${first}`]);
+  return [[t("export.csv"), results("csv")], [t("export.ndjson"), results("ndjson")],
+    ...zips("mask", t("export.masks")), ...zips("overlay", t("export.overlays"))];
 }
+
+export const exportLink = ([text, href]) => h("a", { href, download: true }, text);
+
+const exports = (job, size) => h("details", { class: "menu" }, h("summary", { class: `button plain${size}` }, t("action.export")),
+  h("div", {}, ...exportsOf(job).map(exportLink)));
 addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });

@@ -95,6 +95,7 @@ def test_pictures_of_a_large_job_come_in_several_zips(visitor: Visitor, server: 
     href = f"/v1/jobs/{job.id}/pictures?kind=mask&limit=10000&cursor="
     expect(masks).to_have_attribute("href", f"{href}0")
     masks.focus()
+    pause = page.get_by_role("button", name="Pause").element_handle()
 
     total = 20_001
 
@@ -107,6 +108,9 @@ def test_pictures_of_a_large_job_come_in_several_zips(visitor: Visitor, server: 
     )
     expect(masks.last).to_have_attribute("href", f"{href}20000")
     expect(masks.last).to_be_visible()  # the menu is still open
+    expect(masks.first).to_be_focused()
+    assert pause is not None
+    assert pause.evaluate("button => button.isConnected")  # so that nobody presses it in vain
     assert visitor.fits()
     assert visitor.errors == []
 
