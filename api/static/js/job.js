@@ -19,8 +19,8 @@ let job = null;
 
 async function load() {
   const { body, headers } = await ask(`/v1/jobs/${id}`);
-  // It was retried, here or elsewhere, and may have ended again meanwhile.
-  if (job?.finished_at && job.finished_at !== body.finished_at) rows.forget();
+  // It may have ended, been retried elsewhere and ended again while nobody looked here.
+  if (job && (job.finished_at !== body.finished_at || body.counts.failed < job.counts.failed)) rows.forget();
   job = body;
   drawJob();
   await rows.update(job.counts.total);

@@ -39,13 +39,18 @@ async function choose(found) {
     $("sent").hidden = true;
     $("summary").textContent = t("submit.checking");
     $("send").disabled = true; // until what was chosen is known
-    files = await checked(await found, limits);
+    const some = await checked(await found, limits);
+    if (stopping) return; // of an earlier choice, by who did not wait
+    files = some;
     groups = grouped();
     $("name").placeholder = nameOf(good());
     draw();
     $("send").focus({ preventScroll: true });
     $("chosen").scrollIntoView({ block: "nearest" });
-  } catch (error) { show(error); }
+  } catch (error) {
+    show(error);
+    summarise(); // of what was chosen before
+  }
 }
 
 const good = () => files.filter((one) => !one.problem);
