@@ -1,5 +1,4 @@
-"""The HTTP edge: films and archives in, jobs, findings and pictures out."""
+"""The HTTP edge: films and archives in, jobs, findings and pictures out.
 
-from api.application import create_app
-
-__all__ = ["create_app"]
+Nothing is imported here: gunicorn's parent takes its worker from this room before it is set up.
+"""

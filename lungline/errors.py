@@ -500,6 +500,10 @@ class StoreUnavailable(PartUnavailable):
     title = "The object store does not answer"
 
 
+class SourceUnavailable(StoreUnavailable):
+    """What films are taken from cannot be read now, though the service's own store may be well."""
+
+
 class DatabaseUnavailable(PartUnavailable):
     """The database does not answer, or fails."""
 

@@ -11,6 +11,7 @@ from lungline.errors import (
     DatabaseUnavailable,
     ObjectNotFound,
     PartUnavailable,
+    SourceUnavailable,
     StorageQuotaReached,
     StoreUnavailable,
 )
@@ -18,7 +19,6 @@ from lungline.queueing import Queue, batches
 from lungline.telemetry import get_logger, log_context
 from storage.expansions import Expansion
 from storage.intake import FilmIntake
-from storage.sources import SourceUnavailable
 from workers.archive import ArchiveError, RangeReader
 from workers.lease import Lease, LeaseLost
 from workers.manifests import ManifestGone, settle, take_over

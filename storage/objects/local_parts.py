@@ -113,7 +113,8 @@ class LocalParts:
             with self._writing():
                 move(folder / _DATA, target)
                 flush_folder(target.parent)
-        self.abort(whole.key)
+            # Before anybody else holds the lock: who came second finds nothing, not a part of it.
+            self.abort(whole.key)
 
     def abort(self, key: str, token: str | None = None) -> None:
         """See `PartedObjects.abort`."""

@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from lungline.errors import FilmRejected, StoreUnavailable
-
-
-class SourceUnavailable(StoreUnavailable):
-    """What films are taken from cannot be read now, though the service's own store may be well."""
+from lungline.errors import FilmRejected
 
 
 class SourceUnreadable(Exception):

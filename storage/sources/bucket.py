@@ -9,12 +9,11 @@ from urllib.parse import quote, unquote
 
 from botocore.exceptions import ClientError
 
-from lungline.errors import FilmRejected, ObjectNotFound, StoreUnavailable
+from lungline.errors import FilmRejected, ObjectNotFound, SourceUnavailable, StoreUnavailable
 from lungline.settings import Settings
 from storage.objects.client import ClientOfProcess, error_code, store_errors
 from storage.sources.base import (
     Found,
-    SourceUnavailable,
     SourceUnreadable,
     missing,
     refused,

@@ -11,10 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from lungline.errors import FilmRejected
+from lungline.errors import FilmRejected, SourceUnavailable
 from storage.sources.base import (
     Found,
-    SourceUnavailable,
     SourceUnreadable,
     missing,
     refused,

@@ -18,7 +18,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api import create_app
+from api.application import create_app
 from api.parts import Parts
 from lungline.domain import DEFAULT_TENANT
 from lungline.settings import Settings

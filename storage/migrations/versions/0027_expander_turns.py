@@ -17,6 +17,6 @@ depends_on = None
 def upgrade() -> None:
     """Add them."""
     op.add_column(
-        "tenants", sa.Column("expanded_at", sa.Double(), nullable=False, server_default="0")
+        "tenants", sa.Column("expanded_at", sa.Double(), nullable=False, server_default=sa.text("0"))
     )
     op.add_column("jobs", sa.Column("expand_after", sa.Double(), nullable=True))

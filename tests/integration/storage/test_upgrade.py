@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Connection, MetaData, String, Table, select, update
+from sqlalchemy import Boolean, Connection, Integer, MetaData, String, Table, select, update
 
 from lungline.domain import JobStatus, new_id
 from storage.database import Database
@@ -157,6 +157,9 @@ def _a_row_each(connection: Connection, version: Version, id_: str) -> None:
         keys = [column for column in table.primary_key if isinstance(column.type, String)]
         needed = [each.parent for each in table.foreign_keys if not each.parent.nullable]
         named = {column.name: id_[-(column.type.length or 0) :] for column in (*keys, *needed)}
+        numbers = [column for column in table.primary_key if isinstance(column.type, Integer)]
+        given = [column for column in numbers if column is not table.autoincrement_column]
+        named |= {column.name: int(id_) for column in given}
         inserted = connection.execute(table.insert().values(_filled(table, named)))
         key = inserted.inserted_primary_key
         assert key is not None
