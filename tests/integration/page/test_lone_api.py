@@ -65,6 +65,8 @@ def test_failures_go_when_a_job_was_retried_elsewhere(visitor: Visitor, server: 
     while batch := claim(repository, SCREENFUL):
         failed = [Outcome(item.id, None, ("truncated", "It ends early.")) for item in batch.items]
         repository.claims.finish(batch.lease_id, failed)
+    # Of these films there are rows only.
+    page.route("**/film?size=*", lambda route: route.fulfill(body=films.jpeg(1)))
     page.goto(f"/jobs/{job.id}")
     expect(page.locator("#failures li")).to_contain_text(str(SCREENFUL))
 
