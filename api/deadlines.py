@@ -10,7 +10,7 @@ import io
 import socket
 import time
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 HEAD_SECONDS = 20.0
 """For a request's line and headers, as Apache's mod_reqtimeout allows at first."""
@@ -47,10 +47,24 @@ DEADLINES = Deadlines()
 """Those of this process."""
 
 
+class ServerBody(Protocol):
+    """A body as gunicorn reads it.
+
+    Attributes:
+        failed: Whether nobody knows where the next request begins: the connection is then closed.
+    """
+
+    failed: bool
+
+    def read(self, size: int) -> bytes:
+        """Read `size` bytes: fewer at the end only."""
+        ...
+
+
 class TimedInput(io.RawIOBase):
     """A request's body, each read of which has a deadline."""
 
-    def __init__(self, body: BinaryIO, connection: socket.socket, idle_seconds: float) -> None:
+    def __init__(self, body: ServerBody, connection: socket.socket, idle_seconds: float) -> None:
         """Keep what the body is read from.
 
         Args:
@@ -78,7 +92,7 @@ class TimedInput(io.RawIOBase):
             in_time = DEADLINES.lift(self._connection)
         if not in_time:
             # To gunicorn, which would take what still comes for the next request.
-            self._body.failed = True  # type: ignore[attr-defined]
+            self._body.failed = True
             raise TimeoutError("The body came too slowly.")
         buffer[: len(data)] = data
         return len(data)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,14 +64,14 @@ def test_each_read_of_a_body_has_a_deadline(
     theirs.sendall(b"key=")
     monkeypatch.setattr(deadlines, "LEAST_RATE", 1e9)
 
-    class Dripping(io.BytesIO):
+    class Dripping:
         """Waits for bytes as gunicorn does: until there are as many as asked for."""
 
         failed = False
 
-        def read(self, size: int | None = -1) -> bytes:
+        def read(self, size: int) -> bytes:
             DEADLINES.cut_off_late()
-            return ours.recv(size or 0, socket.MSG_WAITALL)
+            return ours.recv(size, socket.MSG_WAITALL)
 
     dripping = Dripping()
     with ThreadPoolExecutor(1) as thread:

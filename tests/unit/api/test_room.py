@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -211,11 +212,11 @@ class Disk:
         monkeypatch.setattr(shutil, "disk_usage", self.usage)
         monkeypatch.setattr(space, "LOOK_BYTES", MIB)
 
-    def usage(self, path: Path) -> Any:
+    def usage(self, path: Path) -> SimpleNamespace:
         if path == self.spool:
-            return shutil._ntuple_diskusage(1 << 50, 0, self.spool_free)  # type: ignore[attr-defined]
+            return SimpleNamespace(total=1 << 50, free=self.spool_free)
         self.most = max(self.most, self.used())
-        return shutil._ntuple_diskusage(1 << 50, 0, LEAST + ROOM - self.used() - self.beside)  # type: ignore[attr-defined]
+        return SimpleNamespace(total=1 << 50, free=LEAST + ROOM - self.used() - self.beside)
 
     def used(self) -> int:
         """Bytes on the disk, of files that are not written yet too."""
